@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/**
+ * The `consulate` command. One file per command; this one puts them together and decides how the process ends: 0 when
+ * all went well, 1 when the work could not be done, 2 when the command line was wrong.
+ */
+import { Command } from 'commander'
+import { localSecret } from '../keys/local-secret.ts'
+import { createLog } from '../observe/log.ts'
+import { checkCommand } from './check.ts'
+import { demoCommand, type StartIssuer } from './demo.ts'
+import { explain } from './failure.ts'
+import { serveCommand } from './serve.ts'
+import { development } from './source.ts'
+import { version } from './version.ts'
+
+const EXAMPLES = `
+Examples:
+  $ consulate serve                            run in development mode
+  $ consulate check --config consulate.yaml    find every mistake in a configuration
+  $ consulate serve --config consulate.yaml    run with a configuration
+  $ consulate demo --auto                      play the journey of an MCP client`
+
+const startForDemo: StartIssuer = async ({ port, dataPath }) => {
+  const { config, adapterTypes } = development({ port, dataFolder: dataPath, secret: await localSecret(dataPath) })
+  const { serve } = await import('../main.ts')
+  return serve(config, { adapterTypes, log: createLog({ level: 'silent', format: 'json' }) })
+}
+
+const program = new Command('consulate')
+  .description('An OAuth 2.1 authorization server for MCP clients, in front of the identity provider you have.')
+  .version(version(), '-v, --version', 'print the version')
+  .addHelpText('after', EXAMPLES)
+
+for (const command of [serveCommand(), checkCommand(), demoCommand(startForDemo)]) program.addCommand(command)
+for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('Add --help for help.')
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = explain(error)
+}

@@ -1,0 +1,79 @@
+/** `consulate serve`: runs the issuer until a signal ends it. */
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { createLog, type Log } from '../observe/log.ts'
+import { banner } from './banner.ts'
+import { CONFIG_OPTION } from './options.ts'
+import { sourceToServe } from './source.ts'
+
+const EXAMPLES = `
+Without a configuration the server runs in development mode at http://localhost:3000, with its data in ./data.
+SIGTERM and SIGINT let requests finish for up to ten seconds; a second signal ends at once.
+
+Examples:
+  $ consulate serve
+  $ consulate serve --port 3100
+  $ consulate serve --config /etc/consulate/consulate.yaml
+  $ CONSULATE_CONFIG=/etc/consulate/consulate.yaml consulate serve`
+
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('run the issuer')
+    .addOption(CONFIG_OPTION())
+    .addOption(new Option('-p, --port <number>', 'listen on this port instead of listen.port').argParser(parsePort))
+    .addHelpText('after', EXAMPLES)
+    .action(run)
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) {
+    throw new InvalidArgumentError('A port is a number from 1 to 65535.')
+  }
+  return port
+}
+
+async function run(options: { config?: string; port?: number }): Promise<void> {
+  const source = await sourceToServe(options.config, options.port)
+  const log = createLog(source.config.log)
+  endOnDefect(log)
+  // Here and not above, so that the other commands need not load the whole server.
+  const { serve } = await import('../main.ts')
+  const running = await serve(source.config, { log, adapterTypes: source.adapterTypes })
+  // Beside the log, which goes to standard output and may be read by a machine.
+  console.error(banner(source))
+  closeOnSignal(() => running.close(), log)
+}
+
+/** npm passes on the Ctrl-C that the terminal has already sent to everybody. That is one signal, not two. */
+const SAME_SIGNAL_MS = 500
+
+function closeOnSignal(close: () => Promise<void>, log: Log): void {
+  let first: number | undefined
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (first !== undefined) {
+      if (performance.now() - first > SAME_SIGNAL_MS) process.exit(1)
+      return
+    }
+    first = performance.now()
+    log.info({ signal }, 'signal received')
+    close().then(
+      () => process.exit(0),
+      (err: unknown) => {
+        log.fatal({ err }, 'closing failed')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+}
+
+/** Node would print such an error with everything it carries; the log leaves out what must not be seen. */
+function endOnDefect(log: Log): void {
+  const onDefect = (err: unknown) => {
+    log.fatal({ err }, 'a defect ended the process')
+    process.exit(1)
+  }
+  process.on('uncaughtException', onDefect)
+  process.on('unhandledRejection', onDefect)
+}

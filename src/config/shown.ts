@@ -1,0 +1,38 @@
+/**
+ * How settings are named and shown to people. A secret value is never shown, and neither is a password inside a URL.
+ */
+import type { Problem } from './problem.ts'
+
+const SECRET_KEY = /secret|password|token|key/i
+/** Names that match the pattern above but hold numbers that operators need to see. */
+const PLAIN_KEY = /Seconds$|^tokens$|^limits\.token$/
+
+/** `resources[0].scopes["files:read"]`: the way the setting would be reached in JavaScript. */
+export function formatPath(path: readonly PropertyKey[]): string {
+  let text = ''
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`
+    else if (/^[A-Za-z_$][\w$]*$/.test(String(part))) text += text === '' ? String(part) : `.${String(part)}`
+    else text += `[${JSON.stringify(String(part))}]`
+  }
+  return text
+}
+
+export function isSecretPath(path: string): boolean {
+  return path.split(/[.[\]]/).some((key) => SECRET_KEY.test(key) && !PLAIN_KEY.test(key)) && !PLAIN_KEY.test(path)
+}
+
+/** A value as one short line, or `***` when the setting is a secret. Undefined for an absent value. */
+export function shown(path: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  if (isSecretPath(path)) return '***'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object' && value !== null) return 'a mapping'
+  const text = JSON.stringify(value).replace(/\/\/[^/@\s"]*@/g, '//***@')
+  return text.length > 120 ? `${text.slice(0, 119)}…` : text
+}
+
+export function problemAt(path: string, value: unknown, remedy: string): Problem {
+  const text = shown(path, value)
+  return { path, ...(text !== undefined && { value: text }), remedy }
+}

@@ -1,0 +1,178 @@
+/**
+ * Every failure a person can meet, in one table: what they read, what they can do, and what the operator should do.
+ *
+ * OAuth error codes for clients are not here: they are the field's own and come from `provider/`. `pages/` renders an
+ * entry, `observe/` logs it under the same reference.
+ */
+
+export interface ErrorEntry {
+  /** HTTP status of the page. */
+  readonly status: number
+  readonly title: string
+  /** One or two plain sentences: what happened, seen by the user. */
+  readonly words: string
+  /** What the user can do now. */
+  readonly remedy: string
+  /** What the operator should look at; written to the log beside the cause. */
+  readonly operator: string
+}
+
+export const ERRORS = {
+  unknown_client: {
+    status: 400,
+    title: 'This application is not connected any more',
+    words: 'The application that sent you here used a registration that this server does not know, or no longer knows.',
+    remedy:
+      'Go back to the application, remove this connection there and add it again. It will then register anew by itself.',
+    operator:
+      'The client was never registered, was dropped because it was unused, or was deleted. No action is needed.',
+  },
+  client_metadata: {
+    status: 400,
+    title: 'The application could not be identified',
+    words: 'The application names itself by a web address, and the description found there could not be used.',
+    remedy: 'Try again in a few minutes. If it stays this way, tell the maker of the application the reference below.',
+    operator: 'Fetch the client_id URL from this host and compare it with the rule named in the cause.',
+  },
+  invalid_request: {
+    status: 400,
+    title: 'The application sent a request that cannot be used',
+    words: 'Something in the link that brought you here is missing or wrong. Nothing was shared with the application.',
+    remedy: 'Go back to the application and connect again. If it happens again, tell its maker the reference below.',
+    operator: 'The client sent a malformed authorization request; the cause names the parameter.',
+  },
+  redirect_uri: {
+    status: 400,
+    title: 'The application asked to be answered at an address it did not register',
+    words: 'To protect you, nothing is sent to an address that the application did not register beforehand.',
+    remedy: 'Go back to the application, remove this connection there and add it again.',
+    operator: 'The redirect_uri is not among those of the client. Loopback ports may vary; nothing else may.',
+  },
+  request_refused: {
+    status: 400,
+    title: 'The application asked for something it cannot have',
+    words: 'The request was refused before anything was shared with the application.',
+    remedy: 'You can close this page, or let the application know by going back to it.',
+    operator: 'The authorization request was refused; the cause holds the OAuth error that the client would have got.',
+  },
+  cancelled: {
+    status: 200,
+    title: 'You cancelled',
+    words: 'Nothing was shared with the application.',
+    remedy: 'You can close this page, or let the application know by going back to it.',
+    operator: 'The user declined. No action is needed.',
+  },
+  flow_expired: {
+    status: 400,
+    title: 'This sign-in is no longer open',
+    words: 'It was finished already, it took longer than ten minutes, or it was started in another browser.',
+    remedy: 'Go back to the application and connect again, and stay in one browser from start to end.',
+    operator: 'The interaction or its cookie is gone. Frequent cases point to cookies blocked or to clock skew.',
+  },
+  wrong_browser: {
+    status: 403,
+    title: 'This sign-in was started in another browser',
+    words: 'To protect you, a sign-in must end in the browser in which it was approved.',
+    remedy:
+      'If you did not start this yourself, close this page. Otherwise go back to the application and connect again.',
+    operator: 'The callback came without the cookie set at approval: another browser, blocked cookies, or an attack.',
+  },
+  forged_form: {
+    status: 403,
+    title: 'This form could not be accepted',
+    words: 'The answer did not come from the page that this server showed you.',
+    remedy: 'Go back to the application and connect again.',
+    operator: 'The form token, Origin or Sec-Fetch-Site did not match: an attack, or a proxy that rewrites Origin.',
+  },
+  idp_denied: {
+    status: 403,
+    title: 'You were not signed in',
+    words: 'The sign-in was declined at your identity provider. Nothing was shared with the application.',
+    remedy: 'Go back to the application and connect again if you want to sign in after all.',
+    operator: 'The user or the IdP declined; the cause holds what the IdP said.',
+  },
+  idp_not_allowed: {
+    status: 403,
+    title: 'Your account may not use this',
+    words: 'You signed in, but your organisation does not let this account use this server.',
+    remedy: 'Ask the people who run this server for access and give them the reference below.',
+    operator: 'The adapter refused this user; the cause says by which rule.',
+  },
+  idp_unavailable: {
+    status: 503,
+    title: 'Your identity provider does not answer',
+    words: 'You cannot be signed in because your identity provider could not be reached in time.',
+    remedy: 'Try again in a few minutes.',
+    operator: 'The IdP timed out or failed; check its status and the network path from this host.',
+  },
+  idp_invalid: {
+    status: 400,
+    title: 'Your identity provider sent an answer that cannot be trusted',
+    words: 'The answer did not fit the sign-in that you started, so it was thrown away.',
+    remedy: 'Go back to the application and connect again. If it happens again, pass on the reference below.',
+    operator: 'The IdP answer failed verification; the cause says which check. Repeated cases can be an attack.',
+  },
+  not_found: {
+    status: 404,
+    title: 'There is no such page',
+    words: 'Nothing is published at this address.',
+    remedy: 'Check the address.',
+    operator: 'No action is needed.',
+  },
+  bad_request: {
+    status: 400,
+    title: 'This request cannot be answered',
+    words: 'The request was malformed, too large, or used a method that this address does not offer.',
+    remedy: 'Go back and try again.',
+    operator: 'The cause names the rule.',
+  },
+  misdirected: {
+    status: 421,
+    title: 'This server has another name',
+    words: 'The request was made under a host name that this server does not answer to.',
+    remedy: 'Check the address.',
+    operator: 'The Host header is not the one of the issuer. Let the proxy pass the host on, or correct `issuer`.',
+  },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many requests',
+    words: 'There were too many requests from your address in a short time.',
+    remedy: 'Wait a minute and try again.',
+    operator: 'Raise `limits` if this is honest traffic behind one address.',
+  },
+  unavailable: {
+    status: 503,
+    title: 'This server cannot answer right now',
+    words: 'Its storage does not answer at the moment. Nothing is lost.',
+    remedy: 'Try again in a few seconds.',
+    operator: 'The store failed; the cause holds the error of the engine.',
+  },
+  internal: {
+    status: 500,
+    title: 'Something went wrong on this server',
+    words: 'The request could not be finished because of a fault on this server.',
+    remedy: 'Try again. If it happens again, pass on the reference below.',
+    operator: 'A defect: report the cause and the stack of this log line.',
+  },
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** Where a failure page lets the user go when they click: back to the application, with an OAuth error. */
+export interface WayBack {
+  readonly url: string
+  readonly host: string
+}
+
+/** A failure that ends as the page of its code. `message` and `cause` are for the log, never for the page. */
+export class Failure extends Error {
+  override readonly name = 'Failure'
+  readonly code: ErrorCode
+  readonly back?: WayBack
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions & { readonly back?: WayBack | undefined } = {}) {
+    super(message, options)
+    this.code = code
+    if (options.back) this.back = options.back
+  }
+}

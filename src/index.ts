@@ -1,0 +1,127 @@
+/**
+ * The issuer as a library: a request handler made of a configuration, adapters and a store. `main.ts` serves it; tests
+ * and other programs embed it. It wires the parts together and owns none of their rules.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import pino, { type Logger } from 'pino'
+import type { AdapterType } from './adapter.ts'
+import type { Config } from './config/schema.ts'
+import { openDemo } from './demo/mount.ts'
+import { Failure } from './errors.ts'
+import { guardedFetch } from './idp/fetch.ts'
+import { openIdps } from './idp/registry.ts'
+import { openAttempts } from './interaction/attempt.ts'
+import { leaveWithError } from './interaction/back.ts'
+import { openFormGuard } from './interaction/form-guard.ts'
+import { interactionRoutes } from './interaction/routes.ts'
+import { deriveKey } from './keys/derive.ts'
+import { openKeyring } from './keys/keyring.ts'
+import { openPages } from './pages/index.ts'
+import { openAccounts } from './provider/accounts.ts'
+import { authorizationPort } from './provider/authorization.ts'
+import { basePath, buildProvider } from './provider/build.ts'
+import { endpoints } from './provider/engine.ts'
+import { pageOf } from './provider/error-pages.ts'
+import { watch } from './provider/events.ts'
+import { openResources } from './provider/resources.ts'
+import { buildServer } from './server.ts'
+import type { Store } from './store.ts'
+import { sealStore, verifySecret } from './stores/seal.ts'
+
+export type { AdapterType } from './adapter.ts'
+export type { Config, ConfigInput } from './config/schema.ts'
+export type { Store } from './store.ts'
+
+export interface IssuerParts {
+  readonly adapters: readonly AdapterType[]
+  /** The engine to keep everything in. The issuer seals what it writes and does not close the store. */
+  readonly store: Store
+  readonly log?: Logger
+  /** Milliseconds since the epoch; for tests. */
+  readonly now?: () => number
+}
+
+export interface Issuer {
+  /** For `http.createServer`, or behind a framework that has not read the body. */
+  readonly handler: (req: IncomingMessage, res: ServerResponse) => void
+  close(): Promise<void>
+}
+
+const SWEEP_INTERVAL = 60_000
+const SWEEP_BATCH = 500
+
+/** @throws {Error} with one sentence when the secret does not fit the data, a view is broken or an adapter is unknown. */
+export async function createIssuer(config: Config, parts: IssuerParts): Promise<Issuer> {
+  const log = parts.log ?? pino({ level: 'silent' })
+  const now = parts.now ?? Date.now
+  const issuer = new URL(config.issuer)
+  const base = basePath(config)
+
+  await verifySecret(parts.store, config.secret)
+  const store = sealStore(parts.store, config.secret)
+  const keyring = await openKeyring(store)
+  const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
+  const idps = openIdps(config.idps, parts.adapters, {
+    fetch: guardedFetch({ timeoutMs: 5000, maxBytes: 1024 * 1024, allowPrivate: true }),
+    now: () => new Date(now()),
+  })
+  const resources = openResources(config.resources)
+  const accounts = openAccounts(store, config.tokens.grantSeconds * 1000, now)
+  const cookieKeys = [deriveKey(config.secret, 'cookies').toString('base64url')]
+
+  const provider = buildProvider({
+    config,
+    store,
+    accounts,
+    resources,
+    jwks: keyring.jwks,
+    cookieKeys,
+    fetchForClients: guardedFetch({
+      timeoutMs: 2500,
+      maxBytes: 64 * 1024,
+      allowPrivate: (host) => config.clientMetadata.privateHosts.includes(host),
+    }),
+    renderError(_ctx, out, error) {
+      throw new Failure(pageOf(out, error), `${out.error}: ${out.error_description ?? ''}`, { cause: error })
+    },
+    now,
+  })
+  watch(provider, log)
+  const demo = config.development ? openDemo(config, keyring.publicJwks) : undefined
+
+  const app = buildServer({
+    config,
+    log,
+    store,
+    pages,
+    cookieKeys,
+    ...(demo ? { demo: demo.middleware } : undefined),
+    interaction: interactionRoutes({
+      base,
+      port: authorizationPort(provider, resources, accounts),
+      attempts: openAttempts(store, issuer, base, now),
+      idps,
+      forms: openFormGuard(deriveKey(config.secret, 'forms'), issuer.origin),
+      pages,
+    }),
+    oauth: endpoints(provider, {
+      config,
+      store,
+      resources,
+      publicJwks: keyring.publicJwks,
+      leaveWithError: (ctx, target) => leaveWithError(ctx, target, 'request_refused'),
+    }),
+  })
+  const sweeper = setInterval(() => {
+    store.sweep(SWEEP_BATCH).catch((err: unknown) => log.warn({ err }, 'expired records could not be deleted'))
+  }, SWEEP_INTERVAL)
+  sweeper.unref()
+
+  return {
+    handler: app.callback(),
+    async close() {
+      clearInterval(sweeper)
+      await demo?.close()
+    },
+  }
+}

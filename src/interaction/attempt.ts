@@ -1,0 +1,88 @@
+/**
+ * Login attempts: the record between "the user approved" and "the IdP sent the browser back". An attempt is minted only
+ * after approval, bound to the browser by a cookie, to one IdP and one interaction, and taken exactly once
+ * (the MCP security best practices, "Confused Deputy Problem").
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Context } from 'koa'
+import type { Hints, Login } from '../adapter.ts'
+import { Failure } from '../errors.ts'
+import type { Store } from '../store.ts'
+
+const KIND = 'LoginAttempt'
+const LIFETIME = 10 * 60 * 1000
+
+export interface Attempt {
+  readonly uid: string
+  readonly idp: string
+  readonly login: Login
+}
+
+export interface Attempts {
+  /** Mints an attempt and binds it to this browser. Answers its state. */
+  mint(ctx: Context, uid: string, idp: string, hints: Hints): Promise<string>
+  /** The attempt of this browser, still to be taken. @throws {Failure} */
+  peek(ctx: Context, idp: string, state: string): Promise<Attempt>
+  /** The attempt of this browser, and of nobody after it. @throws {Failure} */
+  take(ctx: Context, idp: string, state: string): Promise<Attempt>
+}
+
+interface Saved {
+  readonly uid: string
+  readonly idp: string
+  readonly nonce: string
+  readonly codeVerifier: string
+  readonly hints: Hints
+  /** SHA-256 of the cookie's value. */
+  readonly browser: string
+}
+
+export function openAttempts(store: Store, issuer: URL, base: string, now: () => number): Attempts {
+  // The prefix needs https; a browser then refuses the cookie from any other host or path.
+  const secure = issuer.protocol === 'https:'
+  const cookieName = (state: string) => `${secure ? '__Host-' : ''}consulate_login_${digest(state).slice(0, 12)}`
+  const cookie = { httpOnly: true, secure, sameSite: 'lax', path: '/', overwrite: true, signed: false } as const
+
+  async function peek(ctx: Context, idp: string, state: string): Promise<Attempt> {
+    const record = await store.get(KIND, state)
+    if (!record) throw new Failure('flow_expired', 'no login attempt has this state')
+    const saved: Saved = JSON.parse(record.payload)
+    if (saved.idp !== idp) throw new Failure('idp_invalid', 'the state belongs to another IdP')
+    const presented = ctx.cookies.get(cookieName(state), { signed: false }) ?? ''
+    if (!timingSafeEqual(Buffer.from(digest(presented)), Buffer.from(saved.browser))) {
+      throw new Failure('wrong_browser', 'the login cookie is missing or belongs to another attempt')
+    }
+    const { nonce, codeVerifier, hints } = saved
+    const redirectUri = new URL(`${issuer.origin}${base}/callback/${idp}`)
+    const login = { redirectUri, state, nonce, codeVerifier, codeChallenge: digest(codeVerifier), hints }
+    return { uid: saved.uid, idp, login }
+  }
+
+  return {
+    peek,
+    async mint(ctx, uid, idp, hints) {
+      const state = random()
+      const browser = random()
+      const saved: Saved = { uid, idp, nonce: random(), codeVerifier: random(), hints, browser: digest(browser) }
+      const record = { kind: KIND, id: state, payload: JSON.stringify(saved), expiresAt: now() + LIFETIME }
+      await store.put(record, 'insert')
+      ctx.cookies.set(cookieName(state), browser, { ...cookie, maxAge: LIFETIME })
+      return state
+    },
+    async take(ctx, idp, state) {
+      const attempt = await peek(ctx, idp, state)
+      ctx.cookies.set(cookieName(state), null, cookie)
+      if (!(await store.take(KIND, state))) throw new Failure('flow_expired', 'the login attempt was used before')
+      return attempt
+    },
+  }
+}
+
+function random(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+/** SHA-256 in base64url; of a code verifier it is the S256 challenge (RFC 7636 section 4.2). */
+function digest(value: string): string {
+  return createHash('sha256').update(value).digest('base64url')
+}

@@ -1,0 +1,74 @@
+/**
+ * The people who signed in: one account per IdP and subject, never linked by e-mail or name (nOAuth).
+ * Owns the derivation of `sub` and the claims we tell about a user; who the user is, an adapter has proven before.
+ */
+import { createHash } from 'node:crypto'
+import type { Account as ProviderAccount } from 'oidc-provider'
+import type { Claims, Identity } from '../adapter.ts'
+import type { Store } from '../store.ts'
+
+export interface Account {
+  readonly id: string
+  readonly idp: string
+  readonly subject: string
+  readonly claims: Claims
+}
+
+export interface Accounts {
+  /** Records what the IdP said about a user at this sign-in and answers the account's id. */
+  remember(idp: string, identity: Identity): Promise<Account>
+  find(id: string): Promise<Account | undefined>
+}
+
+const KIND = 'Account'
+
+/** @param lifetime milliseconds an account is kept after its last sign-in; as long as its grants can live. */
+export function openAccounts(store: Store, lifetime: number, now: () => number): Accounts {
+  return {
+    async remember(idp, identity) {
+      const account: Account = {
+        id: accountId(idp, identity.subject),
+        idp,
+        subject: identity.subject,
+        claims: identity.claims,
+      }
+      const { id, ...rest } = account
+      await store.put({ kind: KIND, id, payload: JSON.stringify(rest), expiresAt: now() + lifetime }, 'upsert')
+      return account
+    },
+    async find(id) {
+      const record = await store.get(KIND, id)
+      return record && { id, ...JSON.parse(record.payload) }
+    },
+  }
+}
+
+/** The `sub` of our tokens: stable for a user of an IdP, without telling who that is. */
+export function accountId(idp: string, subject: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([idp, subject]))
+    .digest('base64url')
+}
+
+/** What an ID token may say, by scope (OpenID Connect Core section 5.4). */
+export function asProviderAccount(account: Account): ProviderAccount {
+  const { name, email, emailVerified, username } = account.claims
+  return {
+    accountId: account.id,
+    async claims() {
+      return {
+        sub: account.id,
+        ...(name ? { name } : undefined),
+        ...(username ? { preferred_username: username } : undefined),
+        ...(email ? { email, email_verified: emailVerified ?? false } : undefined),
+      }
+    },
+  }
+}
+
+/** The claims about the user that access tokens for a resource carry, as its configuration says. */
+export function accessTokenClaims(account: Account, wanted: readonly (keyof Claims)[]): Record<string, unknown> {
+  return Object.fromEntries(
+    wanted.map((claim) => [claim, account.claims[claim]]).filter(([, value]) => value !== undefined),
+  )
+}

@@ -1,0 +1,100 @@
+/**
+ * The port of `interaction/` on oidc-provider's interactions and grants.
+ */
+import type Provider from 'oidc-provider'
+import { errors } from 'oidc-provider'
+import { Failure } from '../errors.ts'
+import type { AuthorizationPort, PendingAuthorization } from '../interaction/port.ts'
+import type { Accounts } from './accounts.ts'
+import { isDocumentClient } from './clients.ts'
+import { OPENID_SCOPES, type Resources } from './resources.ts'
+
+type Interaction = InstanceType<Provider['Interaction']>
+
+export function authorizationPort(provider: Provider, resources: Resources, accounts: Accounts): AuthorizationPort {
+  return {
+    async pending(req, res, uid) {
+      const interaction = await provider.interactionDetails(req, res).catch((cause: unknown) => {
+        if (cause instanceof errors.SessionNotFound) throw new Failure('flow_expired', cause.message, { cause })
+        throw cause
+      })
+      if (interaction.uid !== uid) throw new Failure('flow_expired', 'the address and the cookie name two interactions')
+      return describe(interaction)
+    },
+
+    async approve(uid) {
+      const interaction = await open(uid)
+      interaction.result = { approved: true }
+      await interaction.persist()
+    },
+
+    async grant(uid, idp, identity) {
+      const interaction = await open(uid)
+      if (interaction.result?.approved !== true) throw new Failure('flow_expired', 'the client was not approved here')
+      const { client, resource, scopes } = await describe(interaction)
+      const { id: accountId } = await accounts.remember(idp, identity)
+      const grant = new provider.Grant({ accountId, clientId: client.id })
+      grant.addOIDCScope(scopes.filter((scope) => OPENID_SCOPES.includes(scope)).join(' '))
+      grant.addResourceScope(
+        resource.resource,
+        scopes.filter((scope) => Object.hasOwn(resource.scopes, scope)).join(' '),
+      )
+      // One member for each value of `prompt` that this interaction satisfies.
+      interaction.result = {
+        login: { accountId, remember: false },
+        consent: { grantId: await grant.save() },
+        select_account: {},
+      }
+      await interaction.persist()
+      return new URL(interaction.returnTo)
+    },
+
+    async deny(uid, error, description) {
+      const interaction = await provider.Interaction.find(uid)
+      if (!interaction) return undefined
+      await interaction.destroy()
+      const { redirect_uri: redirectUri, state } = interaction.params
+      const back = new URL(String(redirectUri))
+      const answer = { error, error_description: description, ...(state ? { state } : undefined), iss: provider.issuer }
+      for (const [name, value] of Object.entries(answer)) back.searchParams.set(name, String(value))
+      return back
+    },
+  }
+
+  async function open(uid: string): Promise<Interaction> {
+    const interaction = await provider.Interaction.find(uid)
+    if (!interaction) throw new Failure('flow_expired', 'the interaction is over')
+    return interaction
+  }
+
+  async function describe({ uid, params, result }: Interaction): Promise<PendingAuthorization> {
+    const client = await provider.Client.find(String(params.client_id))
+    if (!client) throw new Failure('unknown_client', 'the client was deleted during its authorization request')
+    const resource = resources.named(String(params.resource))
+    if (!resource) throw new Failure('request_refused', 'the resource was removed from the configuration meanwhile')
+    return {
+      uid,
+      client: {
+        id: client.clientId,
+        name: client.clientName ?? '',
+        ...(isDocumentClient(client.clientId) ? { documentHost: new URL(client.clientId).host } : undefined),
+      },
+      redirectUri: String(params.redirect_uri),
+      resource,
+      scopes: String(params.scope ?? '')
+        .split(' ')
+        .filter(Boolean),
+      hints: hints(params),
+      approved: result?.approved === true,
+    }
+  }
+}
+
+/** What of the client's request is passed on to the IdP: who should sign in and how, never resource or scope. */
+function hints(params: Record<string, unknown>): PendingAuthorization['hints'] {
+  const prompts = String(params.prompt ?? '').split(' ')
+  const prompt = prompts.includes('login') || params.max_age !== undefined ? 'login' : undefined
+  const chosen = prompt ?? (prompts.includes('select_account') ? 'select_account' : undefined)
+  const loginHint = typeof params.login_hint === 'string' ? params.login_hint.slice(0, 256) : undefined
+  return { ...(chosen ? { prompt: chosen } : undefined), ...(loginHint ? { loginHint } : undefined) }
+}

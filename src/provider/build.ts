@@ -1,0 +1,148 @@
+/**
+ * Builds the OAuth engine. This folder is the only importer of oidc-provider: it owns clients, grants, tokens and the
+ * OAuth errors. What people see belongs to `interaction/`, which talks to it through the port in `authorization.ts`;
+ * identity providers are unknown here.
+ */
+import type { JSONWebKeySet } from 'jose'
+import Provider, { type Configuration } from 'oidc-provider'
+import type { Fetch } from '../adapter.ts'
+import type { Config } from '../config/schema.ts'
+import type { Store } from '../store.ts'
+import { type Accounts, accessTokenClaims, asProviderAccount } from './accounts.ts'
+import { CLIENT_AUTH_METHODS, clientFeatures, clientMetadataRules, introspectionClients } from './clients.ts'
+import { ENDPOINTS } from './metadata.ts'
+import { persistence, secretMatches } from './persistence.ts'
+import { grantIdOf, prompts } from './prompts.ts'
+import { OPENID_SCOPES, type Resources, resourceIndicators } from './resources.ts'
+
+export interface EngineParts {
+  readonly config: Config
+  readonly store: Store
+  readonly accounts: Accounts
+  readonly resources: Resources
+  /** Private signing keys: ES256 first, then RS256. */
+  readonly jwks: JSONWebKeySet
+  readonly cookieKeys: readonly string[]
+  /** Fetches what clients point at: metadata documents and `jwks_uri`. */
+  readonly fetchForClients: Fetch
+  /** Answers a browser whose request cannot go on. */
+  readonly renderError: NonNullable<Configuration['renderError']>
+  readonly now: () => number
+}
+
+/** Seconds from the authorization request to the end of its sign-in. */
+export const INTERACTION_SECONDS = 600
+
+export function buildProvider(parts: EngineParts): Provider {
+  const { config, accounts, resources } = parts
+  const secure = config.issuer.startsWith('https:')
+  const cookie = { signed: true, httpOnly: true, sameSite: 'lax', secure } as const
+
+  const configuration = {
+    adapter: persistence(parts.store, {
+      refreshReuse: config.tokens.refreshReuseSeconds * 1000,
+      unusedClient: config.registration.unusedSeconds * 1000,
+      now: parts.now,
+    }),
+    jwks: parts.jwks as Configuration['jwks'],
+    clients: introspectionClients(resources),
+    routes: ENDPOINTS,
+    scopes: [...OPENID_SCOPES],
+    claims: { openid: ['sub', 'name', 'preferred_username', 'email', 'email_verified'] },
+    responseTypes: ['code'],
+    subjectTypes: ['public'],
+    clientAuthMethods: [...CLIENT_AUTH_METHODS],
+    clientDefaults: {
+      grant_types: ['authorization_code', 'refresh_token'],
+      id_token_signed_response_alg: 'ES256',
+      token_endpoint_auth_method: 'none',
+    },
+    enabledJWA: {
+      idTokenSigningAlgValues: ['ES256', 'RS256'],
+      clientAuthSigningAlgValues: ['ES256', 'RS256', 'PS256', 'EdDSA'],
+    },
+    extraClientMetadata: clientMetadataRules(config),
+    conformIdTokenClaims: false,
+    clockTolerance: 15,
+    cookies: {
+      keys: [...parts.cookieKeys],
+      names: { interaction: 'consulate_interaction', resume: 'consulate_resume', session: 'consulate_session' },
+      long: cookie,
+      short: cookie,
+    },
+    pkce: { required: () => true },
+    ttl: {
+      AccessToken: config.tokens.accessTokenSeconds,
+      AuthorizationCode: 60,
+      Grant: config.tokens.grantSeconds,
+      IdToken: config.tokens.accessTokenSeconds,
+      Interaction: INTERACTION_SECONDS,
+      RefreshToken: config.tokens.refreshTokenSeconds,
+      Session: INTERACTION_SECONDS,
+    },
+    interactions: {
+      policy: prompts(),
+      url: (_ctx, interaction) => `${basePath(config)}/interaction/${interaction.uid}`,
+    },
+    /** Only the grant of this very interaction: one remembered by client id would serve any redirect URI of it. */
+    async loadExistingGrant(ctx) {
+      const id = grantIdOf(ctx)
+      return id === undefined ? undefined : ctx.oidc.provider.Grant.find(id)
+    },
+    async findAccount(_ctx, id) {
+      const account = await accounts.find(id)
+      return account && asProviderAccount(account)
+    },
+    async extraTokenClaims(_ctx, token) {
+      if (token.kind !== 'AccessToken') return undefined
+      const resource = resources.named(String(token.aud))
+      const account = await accounts.find(token.accountId)
+      return {
+        grant_id: token.grantId,
+        ...(resource && account ? accessTokenClaims(account, resource.claims) : undefined),
+      }
+    },
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    expiresWithSession: async () => false,
+    rotateRefreshToken: true,
+    revokeGrantPolicy: () => true,
+    // RFC 7523 names the issuer as audience; a URL made from the Host header is not accepted.
+    async assertJwtClientAuthClaimsAndHeader(ctx, claims) {
+      if (claims.aud !== ctx.oidc.issuer) throw new Error('the aud of a client assertion must be the issuer')
+    },
+    clientBasedCORS: () => true,
+    fetch: parts.fetchForClients as NonNullable<Configuration['fetch']>,
+    fetchResponseBodyLimits: { 'client_id metadata document': 5120, jwks_uri: 65_536, sector_identifier_uri: 65_536 },
+    renderError: parts.renderError,
+    features: {
+      ...clientFeatures(config),
+      resourceIndicators: resourceIndicators(resources, config.tokens),
+      revocation: { enabled: true },
+      introspection: {
+        enabled: true,
+        // RFC 7662 section 2: a server learns about tokens for itself, and of nothing else.
+        async allowedPolicy(_ctx, client, token) {
+          const resource = resources.introspectedBy(client.clientId)
+          return token.kind === 'AccessToken' && resource !== undefined && token.aud === resource.resource
+        },
+      },
+      devInteractions: { enabled: false },
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      userinfo: { enabled: false },
+    },
+  } satisfies Configuration
+
+  const provider = new Provider(config.issuer, configuration)
+  provider.proxy = true
+  provider.Client.prototype.compareClientSecret = function compareHashed(presented: string) {
+    return secretMatches(this.clientSecret, presented)
+  }
+  return provider
+}
+
+/** The path of the issuer without a trailing slash: empty for an issuer at the root of its host. */
+export function basePath(config: Pick<Config, 'issuer'>): string {
+  return new URL(config.issuer).pathname.replace(/\/$/, '')
+}

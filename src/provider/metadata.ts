@@ -1,0 +1,41 @@
+/**
+ * The authorization server metadata (RFC 8414, OpenID Connect Discovery): the library's document, with endpoints of the
+ * issuer whatever the request looked like, and without what does not work here.
+ */
+import type { Middleware } from 'koa'
+import { OPENID_SCOPES, type Resources } from './resources.ts'
+
+/** The endpoints, below the issuer. MCP clients guess the first three when discovery fails, so they are never renamed. */
+export const ENDPOINTS = {
+  authorization: '/authorize',
+  token: '/token',
+  registration: '/register',
+  jwks: '/jwks',
+  revocation: '/revoke',
+  introspection: '/introspect',
+} as const
+
+export const DISCOVERY = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'] as const
+
+export function metadata(issuer: string, resources: Resources): Middleware {
+  const scopes = new Set([...OPENID_SCOPES, ...resources.all.flatMap((resource) => Object.keys(resource.scopes))])
+  return async function publishMetadata(ctx, next) {
+    await next()
+    if (ctx.status !== 200 || !ctx.body) return
+    const { registration_endpoint: registration, ...body } = ctx.body as Record<string, unknown>
+    ctx.body = {
+      ...body,
+      authorization_endpoint: issuer + ENDPOINTS.authorization,
+      token_endpoint: issuer + ENDPOINTS.token,
+      ...(registration ? { registration_endpoint: issuer + ENDPOINTS.registration } : undefined),
+      jwks_uri: issuer + ENDPOINTS.jwks,
+      revocation_endpoint: issuer + ENDPOINTS.revocation,
+      revocation_endpoint_auth_methods_supported: body.token_endpoint_auth_methods_supported,
+      introspection_endpoint: issuer + ENDPOINTS.introspection,
+      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      response_modes_supported: ['query'],
+      scopes_supported: [...scopes],
+    }
+    ctx.set('Cache-Control', 'public, max-age=300')
+  }
+}

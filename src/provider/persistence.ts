@@ -1,0 +1,199 @@
+/**
+ * oidc-provider's storage adapter on top of {@link Store}: one object per model name.
+ *
+ * Single use is decided here, by the store's one conditional write, and not by the library, which reads first and
+ * writes later. A store that cannot answer becomes 503 and is never mistaken for "not found", because clients throw
+ * their registration away when they read `invalid_client`.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
+import { isStoreUnavailable, type PutMode, type Store, type StoredRecord } from '../store.ts'
+import { presentedToken } from './presented-token.ts'
+
+export interface PersistencePolicy {
+  /** Milliseconds a spent refresh token may be used once more. */
+  readonly refreshReuse: number
+  /** Milliseconds until a client that never got a token is dropped. */
+  readonly unusedClient: number
+  readonly now: () => number
+}
+
+/** Models that are written once and never again, so that a late write cannot bring back a revoked one. */
+const WRITTEN_ONCE = new Set(['AuthorizationCode', 'RefreshToken', 'Grant', 'Client', 'ReplayDetection'])
+
+export function persistence(store: Store, policy: PersistencePolicy): (model: string) => Adapter {
+  return (model) => {
+    if (model === 'Session') return new NoSessions()
+    if (model === 'AccessToken') return new PresentedAccessTokens(store)
+    return new StoredModel(model, store, policy)
+  }
+}
+
+class StoredModel implements Adapter {
+  readonly #model: string
+  readonly #store: Store
+  readonly #policy: PersistencePolicy
+
+  constructor(model: string, store: Store, policy: PersistencePolicy) {
+    this.#model = model
+    this.#store = store
+    this.#policy = policy
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<void> {
+    const expiresAt = this.#policy.now() + (expiresIn === undefined ? this.#policy.unusedClient : expiresIn * 1000)
+    if (this.#model === 'Grant' && payload.clientId) await this.#keepClient(payload.clientId, expiresAt)
+    const written = await answered(
+      this.#store.put(
+        {
+          kind: this.#model,
+          id,
+          payload: JSON.stringify(this.#model === 'Client' ? withHashedSecret(payload) : payload),
+          expiresAt,
+          ...indexes(this.#model, id, payload),
+        },
+        this.#mode(payload),
+      ),
+    )
+    if (written) return
+    if (this.#model === 'ReplayDetection') throw new errors.InvalidClientAuth('the assertion was used before')
+    if (this.#model === 'Interaction') throw new errors.SessionNotFound('the interaction is over')
+    throw new Error(`a ${this.#model} with this id exists`)
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    return this.#payload(await answered(this.#store.get(this.#model, id)))
+  }
+
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    return this.#payload(await answered(this.#store.find(this.#model, 'uid', uid)))
+  }
+
+  async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
+    return this.#payload(await answered(this.#store.find(this.#model, 'userCode', userCode)))
+  }
+
+  /** @throws {errors.InvalidGrant} when another request spent it first. */
+  async consume(id: string): Promise<void> {
+    if (this.#model === 'RefreshToken') {
+      const reuse = { within: this.#policy.refreshReuse, times: 1 }
+      if ((await answered(this.#store.consume(this.#model, id, reuse))) !== 'refused') return
+      throw new errors.InvalidGrant('refresh token already used')
+    }
+    if ((await answered(this.#store.consume(this.#model, id))) === 'first') return
+    // RFC 6749 section 4.1.2: a code used twice also ends what was issued for it the first time.
+    const lost = await answered(this.#store.get(this.#model, id))
+    if (lost?.grantId) await answered(this.#store.deleteGrant(lost.grantId))
+    throw new errors.InvalidGrant(`${this.#model} already used`)
+  }
+
+  async destroy(id: string): Promise<void> {
+    await answered(this.#store.delete(this.#model, id))
+  }
+
+  async revokeByGrantId(grantId: string): Promise<void> {
+    await answered(this.#store.deleteGrant(grantId))
+  }
+
+  /** A registered client lives at least as long as each grant made for it; only unused ones are dropped. */
+  async #keepClient(clientId: string, until: number): Promise<void> {
+    const client = await answered(this.#store.get('Client', clientId))
+    if (client && (client.expiresAt ?? until) < until) {
+      await answered(this.#store.put({ ...client, expiresAt: until }, 'update'))
+    }
+  }
+
+  /** An interaction gets its result by a second write, which must not bring back one that is over. */
+  #mode(payload: AdapterPayload): PutMode {
+    if (WRITTEN_ONCE.has(this.#model)) return 'insert'
+    return this.#model === 'Interaction' && payload.result !== undefined ? 'update' : 'upsert'
+  }
+
+  #payload(record: StoredRecord | undefined): AdapterPayload | undefined {
+    if (!record) return undefined
+    const payload: AdapterPayload = JSON.parse(record.payload)
+    if (record.consumedAt !== undefined && !this.#reusable(record.consumedAt)) {
+      payload.consumed = Math.floor(record.consumedAt / 1000)
+    }
+    return payload
+  }
+
+  /** Inside the reuse window the library must not see the token as consumed: it would end the family of a client that
+   * only lost an answer. `consume` still allows one more use and no third. */
+  #reusable(consumedAt: number): boolean {
+    return this.#model === 'RefreshToken' && this.#policy.now() - consumedAt < this.#policy.refreshReuse
+  }
+}
+
+/** Access tokens are JWTs and are not stored: the only one that can be found is the one this request presents. */
+class PresentedAccessTokens implements Adapter {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    const presented = presentedToken(Provider.ctx)
+    return presented?.jti === id ? presented : undefined
+  }
+
+  async revokeByGrantId(grantId: string): Promise<void> {
+    await answered(this.#store.deleteGrant(grantId))
+  }
+
+  async upsert(): Promise<void> {}
+  async destroy(): Promise<void> {}
+  async consume(): Promise<void> {}
+  async findByUid(): Promise<undefined> {}
+  async findByUserCode(): Promise<undefined> {}
+}
+
+/** Consulate keeps no sign-in of its own: each authorization is vouched for by the IdP (docs/decisions/0003). */
+class NoSessions implements Adapter {
+  async upsert(): Promise<void> {}
+  async find(): Promise<undefined> {}
+  async findByUid(): Promise<undefined> {}
+  async findByUserCode(): Promise<undefined> {}
+  async consume(): Promise<void> {}
+  async destroy(): Promise<void> {}
+  async revokeByGrantId(): Promise<void> {}
+}
+
+function indexes(model: string, id: string, payload: AdapterPayload): Partial<StoredRecord> {
+  const grantId = model === 'Grant' ? id : model === 'Interaction' ? undefined : payload.grantId
+  return {
+    ...(grantId ? { grantId } : undefined),
+    ...(payload.clientId ? { clientId: payload.clientId } : undefined),
+    ...(payload.accountId ? { accountId: payload.accountId } : undefined),
+  }
+}
+
+/** Turns a store that cannot answer into 503 `temporarily_unavailable` on every endpoint. */
+async function answered<T>(verb: Promise<T>): Promise<T> {
+  try {
+    return await verb
+  } catch (cause) {
+    if (!isStoreUnavailable(cause)) throw cause
+    const unavailable = new errors.CustomOIDCProviderError('temporarily_unavailable', 'the storage does not answer', {
+      cause,
+    })
+    throw Object.assign(unavailable, { status: 503, statusCode: 503, expose: true, allow_redirect: false })
+  }
+}
+
+/** Client secrets are random 256-bit values, so one round of SHA-256 is enough to make a copy of the store useless. */
+export function hashSecret(secret: string): string {
+  return `sha256:${createHash('sha256').update(secret).digest('base64url')}`
+}
+
+export function secretMatches(hash: string | undefined, presented: string): boolean {
+  const expected = Buffer.from(hash ?? '')
+  const actual = Buffer.from(hashSecret(presented))
+  return expected.length === actual.length && timingSafeEqual(expected, actual)
+}
+
+function withHashedSecret(payload: AdapterPayload): AdapterPayload {
+  const secret = payload.client_secret
+  return typeof secret === 'string' ? { ...payload, client_secret: hashSecret(secret) } : payload
+}

@@ -1,0 +1,95 @@
+/**
+ * The whole stack in order, on one screen. It owns the order; each step owns its rule.
+ */
+import type Router from '@koa/router'
+import Koa, { type Middleware } from 'koa'
+import type { Logger } from 'pino'
+import type { Config } from './config/schema.ts'
+import { cors } from './http/cors.ts'
+import { failures, notFound } from './http/failures.ts'
+import { securityHeaders } from './http/headers.ts'
+import { limitTarget, rateLimit } from './http/limits.ts'
+import { pinOrigin } from './http/origin.ts'
+import { onPaths, refuseHead } from './http/paths.ts'
+import type { RequestState } from './http/state.ts'
+import { protectedResourceMetadata, wellKnownAliases } from './http/well-known.ts'
+import { resourceMetadata } from './mcp/metadata.ts'
+import { type Pages, stylesheetPath } from './pages/index.ts'
+import { landingModel } from './pages/landing.ts'
+import type { Store } from './store.ts'
+
+export interface ServerParts {
+  readonly config: Config
+  readonly log: Logger
+  readonly store: Pick<Store, 'ping'>
+  readonly pages: Pages
+  readonly cookieKeys: string[]
+  readonly interaction: Router
+  readonly oauth: Router
+  /** Answers requests for the demo MCP server, in development. */
+  readonly demo?: Middleware
+}
+
+export function buildServer(parts: ServerParts): Koa<RequestState> {
+  const { config, pages, log } = parts
+  const { limits } = config
+  const issuer = new URL(config.issuer)
+
+  const app = new Koa<RequestState>({ proxy: true, keys: parts.cookieKeys })
+  app.use(failures({ log, show: pages.show }))
+  app.use(securityHeaders({ issuer }))
+  app.use(pinOrigin({ issuer, trustedProxies: config.trustedProxies }))
+  app.use(limitTarget())
+  app.use(cors({ issuer }))
+  app.use(wellKnownAliases({ issuer }))
+  app.use(protectedResourceMetadata({ issuer, resources: config.resources, document: describe(config) }))
+  app.use(health(parts.store))
+  app.use(belowBasePath(issuer))
+  app.use(refuseHead(['/authorize', '/authorize/*', '/interaction/*', '/callback/*']))
+  app.use(onPaths(['/register'], rateLimit({ name: 'register', perMinute: limits.register, methods: ['POST'] })))
+  app.use(onPaths(['/authorize'], rateLimit({ name: 'authorize', perMinute: limits.authorize })))
+  app.use(onPaths(['/token'], rateLimit({ name: 'token', perMinute: limits.token, methods: ['POST'] })))
+  app.use(publicPages(config, pages))
+  if (parts.demo) app.use(parts.demo)
+  app.use(parts.interaction.routes())
+  app.use(parts.oauth.routes())
+  app.use(notFound())
+  return app
+}
+
+function describe({ issuer }: Config) {
+  return (resource: Config['resources'][number]) =>
+    resourceMetadata({ issuer, resource: resource.resource, name: resource.name, scopes: Object.keys(resource.scopes) })
+}
+
+/** For load balancers: 200 when the store can write, else 503. */
+function health(store: Pick<Store, 'ping'>): Middleware<RequestState> {
+  return async (ctx, next) => {
+    if (ctx.path !== '/healthz') return next()
+    await store.ping()
+    ctx.set('Cache-Control', 'no-store')
+    ctx.body = { status: 'ok' }
+  }
+}
+
+/** Takes the path of the issuer off the request; what lies beside it is not ours. */
+function belowBasePath(issuer: URL): Middleware<RequestState> {
+  const base = issuer.pathname.replace(/\/$/, '')
+  return (ctx, next) => {
+    if (base === '') return next()
+    if (ctx.path !== base && !ctx.path.startsWith(`${base}/`)) return notFound()(ctx, next)
+    ctx.path = ctx.path.slice(base.length) || '/'
+    return next()
+  }
+}
+
+function publicPages(config: Config, pages: Pages): Middleware<RequestState> {
+  const landing = landingModel(config)
+  return async (ctx, next) => {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
+    if (ctx.path === '/') pages.show(ctx, 'landing', landing)
+    else if (ctx.path === stylesheetPath) pages.sendStylesheet(ctx)
+    else if (ctx.path === '/favicon.ico') ctx.status = 204
+    else await next()
+  }
+}

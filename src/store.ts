@@ -1,0 +1,91 @@
+/**
+ * The storage contract. This file is public as `consulate/store`.
+ *
+ * A store keeps opaque payloads under a kind and an id, with a few index fields beside them. It knows nothing of OAuth:
+ * what the records mean belongs to `provider/`, and what may be read from a dump to `stores/seal.ts`, which sits between
+ * the two and hands every store hashed ids and sealed payloads only.
+ *
+ * Times are milliseconds since the epoch. A record is absent from the instant of `expiresAt`, swept or not.
+ */
+
+export interface StoredRecord {
+  readonly kind: string
+  readonly id: string
+  readonly payload: string
+  readonly expiresAt?: number
+  /** Set by `consume`, never by `put`. */
+  readonly consumedAt?: number
+  /** The grant this record lives and dies with; see `deleteGrant`. */
+  readonly grantId?: string
+  readonly clientId?: string
+  readonly accountId?: string
+  /** Unique within the kind. */
+  readonly uid?: string
+  /** Unique within the kind. */
+  readonly userCode?: string
+}
+
+/** `insert` only when absent, `update` only when present (a late save never brings back what was deleted). */
+export type PutMode = 'insert' | 'update' | 'upsert'
+
+/** How often, and how long after the first time, a record may be consumed again. */
+export interface Reuse {
+  /** Milliseconds after the first consumption. */
+  readonly within: number
+  readonly times: number
+}
+
+/** `first`: this call spent the record. `again`: allowed by {@link Reuse}. `refused`: spent before, or absent. */
+export type Consumption = 'first' | 'again' | 'refused'
+
+export interface ListQuery {
+  readonly kind: string
+  readonly clientId?: string
+  readonly accountId?: string
+  readonly grantId?: string
+  /** Only records that expire before this instant. */
+  readonly expiresBefore?: number
+  /** At most this many records; 1 to 1000. */
+  readonly limit: number
+  /** The `next` of the page before. */
+  readonly after?: string
+}
+
+export interface ListPage {
+  readonly records: readonly StoredRecord[]
+  readonly next?: string
+}
+
+export interface Store {
+  /** Writes a record durably. Answers whether the mode allowed it; false also for a `uid` or `userCode` that another
+   * record of the kind has. An `update` keeps `consumedAt`. */
+  put(record: StoredRecord, mode: PutMode): Promise<boolean>
+  get(kind: string, id: string): Promise<StoredRecord | undefined>
+  find(kind: string, by: 'uid' | 'userCode', value: string): Promise<StoredRecord | undefined>
+  /** Spends a record by one conditional write: of any number of concurrent calls exactly one answers `first`. */
+  consume(kind: string, id: string, reuse?: Reuse): Promise<Consumption>
+  /** Removes and returns a record by one conditional write: of any number of concurrent calls exactly one gets it. */
+  take(kind: string, id: string): Promise<StoredRecord | undefined>
+  delete(kind: string, id: string): Promise<boolean>
+  /** Deletes every record that carries this grant id, of all kinds, and answers how many. */
+  deleteGrant(grantId: string): Promise<number>
+  /** Pages through a kind in a stable order. Records written meanwhile may or may not be seen. */
+  list(query: ListQuery): Promise<ListPage>
+  /** Deletes up to `limit` expired records and answers how many. */
+  sweep(limit: number): Promise<number>
+  /** How many records of a kind there are, expired ones not counted. */
+  count(kind: string): Promise<number>
+  /** Resolves when the store can write. @throws {StoreUnavailable} */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Every verb throws this, and nothing else, when the engine cannot answer. It becomes 503 with `Retry-After`. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
+
+/** Whether an error is a {@link StoreUnavailable}, also one of another copy of this package. */
+export function isStoreUnavailable(error: unknown): error is StoreUnavailable {
+  return error instanceof Error && error.name === 'StoreUnavailable'
+}

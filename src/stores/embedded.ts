@@ -1,0 +1,234 @@
+/**
+ * The embedded store: one SQLite file in a private folder, the default on one machine, for one or several processes.
+ *
+ * It owns the verbs of the contract as SQL. The connection and its settings belong to `connect.ts`, grouping, locking
+ * and checkpoints to `writer.ts`, the shape of a row to `rows.ts`, and secrecy to `seal.ts`: this store writes down
+ * whatever it is given.
+ */
+import { join } from 'node:path'
+import {
+  type Consumption,
+  type ListPage,
+  type ListQuery,
+  type PutMode,
+  type Reuse,
+  type Store,
+  type StoredRecord,
+  StoreUnavailable,
+} from '../store.ts'
+import { type Connections, connect } from './connect.ts'
+import { type DriverName, defaultDriver, type Statement, type Value } from './driver.ts'
+import { privateFolder } from './folder.ts'
+import { FIELDS, fields, LIVE, text, toRecord } from './rows.ts'
+import { Writer } from './writer.ts'
+
+export interface EmbeddedOptions {
+  /** The folder. Created with mode 0700. */
+  readonly path: string
+  /** Milliseconds since the epoch; the system's clock by default. */
+  readonly now?: () => number
+  /** By default the one that fits the running Node; see `driver.ts`. */
+  readonly driver?: DriverName
+}
+
+/** @throws {Error} one sentence that names `store.path` when the folder or the file in it cannot be used. */
+export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store> {
+  const folder = await privateFolder(options.path, 'store.path')
+  const connections = await connect(join(folder, 'consulate.db'), options.driver ?? defaultDriver())
+  return new EmbeddedStore(connections, options.now ?? Date.now)
+}
+
+const THIS = 'kind = ? AND id = ?'
+const UNIQUE = { uid: 'uid', userCode: 'user_code' } as const
+
+class EmbeddedStore implements Store {
+  readonly #connections: Connections
+  readonly #now: () => number
+  readonly #writer: Writer
+  readonly #statements = new Map<string, Statement>()
+  #closing: Promise<void> | undefined
+
+  constructor(connections: Connections, now: () => number) {
+    this.#connections = connections
+    this.#now = () => Math.floor(now())
+    this.#writer = new Writer(connections.db, connections.guard)
+  }
+
+  async put(record: StoredRecord, mode: PutMode): Promise<boolean> {
+    // SQLite would take NaN for NULL, and the record would live for ever.
+    if (record.expiresAt !== undefined && !Number.isFinite(record.expiresAt)) {
+      throw new RangeError('put: `expiresAt` must be a finite number')
+    }
+    return this.#write(() => {
+      const now = this.#now()
+      const attempt = () =>
+        (mode !== 'insert' && this.#update(record, now)) || (mode !== 'update' && this.#insert(record))
+      // What stands in the way may be expired, and then it is not there.
+      return attempt() || (this.#dropExpired(record, now) && attempt())
+    })
+  }
+
+  async get(kind: string, id: string): Promise<StoredRecord | undefined> {
+    return this.#read(() => this.#select(`${THIS} AND ${LIVE}`, text(kind), text(id), this.#now())[0])
+  }
+
+  async find(kind: string, by: 'uid' | 'userCode', value: string): Promise<StoredRecord | undefined> {
+    const where = `kind = ? AND ${UNIQUE[by]} = ? AND ${LIVE}`
+    return this.#read(() => this.#select(where, text(kind), text(value), this.#now())[0])
+  }
+
+  consume(kind: string, id: string, reuse?: Reuse): Promise<Consumption> {
+    return this.#write(() => {
+      const now = this.#now()
+      const key = [text(kind), text(id), now] as const
+      const spent = `UPDATE records SET consumed_at = ? WHERE ${THIS} AND ${LIVE} AND consumed_at IS NULL`
+      if (this.#run(spent, now, ...key) === 1) return 'first'
+      if (!reuse) return 'refused'
+      const again = `UPDATE records SET reused = reused + 1
+        WHERE ${THIS} AND ${LIVE} AND consumed_at > ? AND reused < ?`
+      return this.#run(again, ...key, now - reuse.within, reuse.times) === 1 ? 'again' : 'refused'
+    })
+  }
+
+  take(kind: string, id: string): Promise<StoredRecord | undefined> {
+    return this.#write(() => {
+      const sql = `DELETE FROM records WHERE ${THIS} AND ${LIVE} RETURNING *`
+      const row = this.#statement(sql).all(text(kind), text(id), this.#now())[0]
+      return row && toRecord(row)
+    })
+  }
+
+  delete(kind: string, id: string): Promise<boolean> {
+    return this.#write(() => this.#deleteAll(THIS, text(kind), text(id)) === 1)
+  }
+
+  deleteGrant(grantId: string): Promise<number> {
+    return this.#write(() => this.#deleteAll('grant_id = ?', text(grantId)))
+  }
+
+  async list(query: ListQuery): Promise<ListPage> {
+    if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > 1000) {
+      throw new RangeError('list: `limit` must be 1 to 1000')
+    }
+    const where = ['kind = ?', LIVE]
+    const values: Value[] = [text(query.kind), this.#now()]
+    const narrow = (condition: string, value: Value | undefined) => {
+      if (value === undefined) return
+      where.push(condition)
+      values.push(typeof value === 'string' ? text(value) : value)
+    }
+    narrow('client_id = ?', query.clientId)
+    narrow('account_id = ?', query.accountId)
+    narrow('grant_id = ?', query.grantId)
+    narrow('expires_at < ?', query.expiresBefore)
+    narrow('id > ?', query.after)
+    return this.#read(() => {
+      const records = this.#select(`${where.join(' AND ')} ORDER BY id LIMIT ?`, ...values, query.limit + 1)
+      const page = records.slice(0, query.limit)
+      const last = page.at(-1)
+      return records.length > query.limit && last ? { records: page, next: last.id } : { records: page }
+    })
+  }
+
+  sweep(limit: number): Promise<number> {
+    return this.#write(() => {
+      const expired = 'SELECT row FROM records WHERE expires_at <= ? LIMIT ?'
+      return this.#run(`DELETE FROM records WHERE row IN (${expired})`, this.#now(), limit)
+    })
+  }
+
+  async count(kind: string): Promise<number> {
+    // Two ranges of one index instead of a condition on each row: this runs at every registration.
+    const sql = `SELECT (SELECT count(*) FROM records WHERE kind = ? AND expires_at IS NULL) +
+      (SELECT count(*) FROM records WHERE kind = ? AND expires_at > ?) AS n`
+    return this.#read(() => Number(this.#statement(sql).all(text(kind), text(kind), this.#now())[0]?.n))
+  }
+
+  async ping(): Promise<void> {
+    // A real write: taking the lock alone would not notice a full disk.
+    await this.#write(() => {
+      this.#run("INSERT INTO records (kind, id, payload) VALUES ('Ping', 'ping', '')")
+      this.#run("DELETE FROM records WHERE kind = 'Ping' AND id = 'ping'")
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#writer.drain().then(() => {
+      this.#connections.guard.close()
+      this.#connections.db.close()
+    })
+    return this.#closing
+  }
+
+  #insert(record: StoredRecord): boolean {
+    const sql = `INSERT INTO records (kind, id, ${FIELDS.join(', ')}) VALUES (?, ?, ${FIELDS.map(() => '?').join(', ')})
+      ON CONFLICT DO NOTHING`
+    return this.#run(sql, text(record.kind), text(record.id), ...fields(record)) === 1
+  }
+
+  #update(record: StoredRecord, now: number): boolean {
+    const sql = `UPDATE OR IGNORE records SET ${FIELDS.map((name) => `${name} = ?`).join(', ')} WHERE ${THIS} AND ${LIVE}`
+    return this.#run(sql, ...fields(record), text(record.kind), text(record.id), now) === 1
+  }
+
+  #dropExpired(record: StoredRecord, now: number): boolean {
+    const drop = (column: string, value: string | undefined) => {
+      if (value === undefined) return 0
+      return this.#run(
+        `DELETE FROM records WHERE kind = ? AND ${column} = ? AND expires_at <= ?`,
+        text(record.kind),
+        text(value),
+        now,
+      )
+    }
+    return drop('id', record.id) + drop('uid', record.uid) + drop('user_code', record.userCode) > 0
+  }
+
+  /** Deletes expired records too, lest a clock set back revives them, but counts only those that were there. */
+  #deleteAll(where: string, ...values: Value[]): number {
+    const deleted = this.#run(`DELETE FROM records WHERE ${where} AND ${LIVE}`, ...values, this.#now())
+    this.#run(`DELETE FROM records WHERE ${where}`, ...values)
+    return deleted
+  }
+
+  #select(where: string, ...values: Value[]): StoredRecord[] {
+    return this.#statement(`SELECT * FROM records WHERE ${where}`)
+      .all(...values)
+      .map(toRecord)
+  }
+
+  #run(sql: string, ...values: Value[]): number {
+    return Number(this.#statement(sql).run(...values).changes)
+  }
+
+  /** Each statement is compiled once. There are few: only `list` has variants. */
+  #statement(sql: string): Statement {
+    const known = this.#statements.get(sql)
+    if (known) return known
+    const statement = this.#connections.db.prepare(sql)
+    this.#statements.set(sql, statement)
+    return statement
+  }
+
+  #read<T>(query: () => T): T {
+    this.#refuseClosed()
+    try {
+      return query()
+    } catch (cause) {
+      throw new StoreUnavailable('The embedded store cannot be read.', { cause })
+    }
+  }
+
+  async #write<T>(job: () => T): Promise<T> {
+    this.#refuseClosed()
+    try {
+      return await this.#writer.write(job)
+    } catch (cause) {
+      throw new StoreUnavailable('The embedded store cannot be written.', { cause })
+    }
+  }
+
+  #refuseClosed(): void {
+    if (this.#closing) throw new StoreUnavailable('The embedded store is closed.')
+  }
+}

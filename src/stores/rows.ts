@@ -1,0 +1,84 @@
+/** How a record lies in a row of the embedded store. */
+import type { StoredRecord } from '../store.ts'
+import type { Row, Value } from './driver.ts'
+
+/** The version that `user_version` of the file carries. Raise it with every change of {@link SCHEMA}. */
+export const SCHEMA_VERSION = 1
+
+/** A rowid table, because a random text as primary key of the tree itself makes each write touch a page of its own. */
+export const SCHEMA = `
+  CREATE TABLE records (
+    row INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    expires_at INTEGER,
+    consumed_at INTEGER,
+    reused INTEGER NOT NULL DEFAULT 0,
+    grant_id TEXT,
+    client_id TEXT,
+    account_id TEXT,
+    uid TEXT,
+    user_code TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX records_id ON records (kind, id);
+  CREATE UNIQUE INDEX records_uid ON records (kind, uid) WHERE uid IS NOT NULL;
+  CREATE UNIQUE INDEX records_user_code ON records (kind, user_code) WHERE user_code IS NOT NULL;
+  CREATE INDEX records_grant ON records (grant_id) WHERE grant_id IS NOT NULL;
+  CREATE INDEX records_client ON records (kind, client_id, id) WHERE client_id IS NOT NULL;
+  CREATE INDEX records_account ON records (kind, account_id, id) WHERE account_id IS NOT NULL;
+  CREATE INDEX records_expiry ON records (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE INDEX records_kind ON records (kind, expires_at);
+`
+
+/** True of a row at an instant, which is its one parameter. */
+export const LIVE = '(expires_at IS NULL OR expires_at > ?)'
+
+/** The columns that `put` writes beside `kind` and `id`, in the order of {@link fields}. */
+export const FIELDS = ['payload', 'expires_at', 'grant_id', 'client_id', 'account_id', 'uid', 'user_code'] as const
+
+export function fields(record: StoredRecord): Value[] {
+  return [
+    text(record.payload),
+    record.expiresAt === undefined ? null : Math.floor(record.expiresAt),
+    optional(record.grantId),
+    optional(record.clientId),
+    optional(record.accountId),
+    optional(record.uid),
+    optional(record.userCode),
+  ]
+}
+
+export function toRecord(row: Row): StoredRecord {
+  const record: { -readonly [Key in keyof StoredRecord]: StoredRecord[Key] } = {
+    kind: fromText(row.kind),
+    id: fromText(row.id),
+    payload: fromText(row.payload),
+  }
+  if (typeof row.expires_at === 'number') record.expiresAt = row.expires_at
+  if (typeof row.consumed_at === 'number') record.consumedAt = row.consumed_at
+  if (typeof row.grant_id === 'string') record.grantId = fromText(row.grant_id)
+  if (typeof row.client_id === 'string') record.clientId = fromText(row.client_id)
+  if (typeof row.account_id === 'string') record.accountId = fromText(row.account_id)
+  if (typeof row.uid === 'string') record.uid = fromText(row.uid)
+  if (typeof row.user_code === 'string') record.userCode = fromText(row.user_code)
+  return record
+}
+
+/** Drivers cut a text at NUL when they read it, and UTF-8 has no lone surrogates, so two texts could become one. Such
+ * texts are kept as JSON behind a control character, which no other text can start with. */
+const UNSAFE = /[\p{Cc}\p{Cs}]/u
+const ESCAPED = '\u0001'
+
+export function text(value: string): string {
+  return UNSAFE.test(value) ? ESCAPED + JSON.stringify(value) : value
+}
+
+function optional(value: string | undefined): string | null {
+  return value === undefined ? null : text(value)
+}
+
+function fromText(value: Value | undefined): string {
+  if (typeof value !== 'string') throw new TypeError('a text column holds something else')
+  return value.startsWith(ESCAPED) ? (JSON.parse(value.slice(1)) as string) : value
+}

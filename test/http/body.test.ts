@@ -1,0 +1,276 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { expect } from 'chai'
+import { Failure } from '../../src/errors.ts'
+import { parseForm, parseJson, readBody, replayBody } from '../../src/http/body.ts'
+import { failures } from '../../src/http/failures.ts'
+import type { Middleware } from '../../src/http/state.ts'
+import { engine, memoryLog, raw, request, show, start, stopAll } from './support.ts'
+
+const LIMIT = 1000
+
+async function startReading(within = 10_000, then?: Middleware) {
+  const { lines, log } = memoryLog()
+  const read: Middleware = async (ctx, next) => {
+    const body = await readBody(ctx, { limit: LIMIT, within })
+    ctx.body = { length: body.length, text: body.toString('latin1') }
+    await next()
+  }
+  const running = await start(() => (then ? [failures({ log, show }), read, then] : [failures({ log, show }), read]))
+  return { ...running, lines }
+}
+
+const post = (...lines: readonly string[]) => request('POST / HTTP/1.1', 'Host: x', ...lines)
+
+function refusal(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'bad_request') return error.message
+    throw error
+  }
+  throw new Error('nothing was refused')
+}
+
+describe('reading a body', () => {
+  afterEach(stopAll)
+
+  it('takes one up to the limit, by length or in chunks', async () => {
+    const { port } = await startReading()
+    const whole = await raw(port, post(`Content-Length: ${LIMIT}`), 'a'.repeat(LIMIT))
+    expect(JSON.parse(whole.body).length).to.equal(LIMIT)
+    const chunked = await raw(port, post('Transfer-Encoding: chunked'), '2\r\nab\r\n', '1\r\nc\r\n', '0\r\n\r\n')
+    expect(JSON.parse(chunked.body).text).to.equal('abc')
+    const none = await raw(port, post())
+    expect(JSON.parse(none.body).length).to.equal(0)
+  })
+
+  it('refuses one that says it is larger, unread, and closes the connection', async () => {
+    const { port, lines } = await startReading()
+    const { status, text } = await raw(port, `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${LIMIT + 1}\r\n\r\n`)
+    expect(status).to.equal(400)
+    expect(text).to.match(/^connection: close/im)
+    expect(lines[0]?.causes).to.deep.equal([`the body is refused: it is larger than ${LIMIT} bytes`])
+  })
+
+  it('stops reading one without end', async () => {
+    const { port, lines } = await startReading()
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    socket.resume()
+    let sent = 0
+    const pump = () => {
+      while (socket.writable && sent < 50_000_000) {
+        sent += 1000
+        if (!socket.write(`3e8\r\n${'a'.repeat(1000)}\r\n`)) return void socket.once('drain', pump)
+      }
+    }
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n')
+    pump()
+    await once(socket, 'close')
+    expect(lines[0]?.causes).to.deep.equal([`the body is refused: it is larger than ${LIMIT} bytes`])
+    expect(sent).to.be.below(50_000_000)
+  })
+
+  it('gives up on one that does not arrive', async () => {
+    const { port, lines } = await startReading(50)
+    const { status } = await raw(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab')
+    expect(status).to.equal(400)
+    expect(lines[0]?.causes).to.deep.equal(['the body is refused: it did not arrive in time'])
+  })
+
+  it('notices one that is cut off, and goes on', async () => {
+    const { port, lines } = await startReading()
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab')
+    await once(socket, 'connect')
+    while (lines.length === 0) {
+      socket.destroy()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(lines[0]).to.include({ code: 'bad_request' })
+    expect(JSON.stringify(lines[0]?.causes)).to.contain('it was cut off')
+    expect((await raw(port, post())).status).to.equal(200)
+  })
+
+  it('takes no more than the length said, and leaves the rest to be read as the next request', async () => {
+    const { port } = await startReading()
+    const { text } = await raw(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab', 'cdef\r\n\r\n')
+    expect(text).to.contain('"text":"ab"').and.not.to.contain('cdef')
+    expect(text).to.match(/HTTP\/1\.1 400 Bad Request/)
+  })
+
+  it('refuses an encoded one', async () => {
+    const { port } = await startReading()
+    expect((await raw(port, post('Content-Encoding: gzip', 'Content-Length: 2'), 'ab')).status).to.equal(400)
+  })
+
+  it('does not wait for one that was read before', async () => {
+    const { port, lines } = await startReading(10_000, async (ctx) => {
+      await readBody(ctx, { limit: LIMIT })
+    })
+    expect((await raw(port, post('Content-Length: 2'), 'ab')).status).to.equal(400)
+    expect(lines[0]?.causes).to.deep.equal(['the body is refused: it is gone'])
+  })
+})
+
+describe('parsing JSON', () => {
+  const parse = (text: string | Buffer) => parseJson(Buffer.from(text as string), { depth: 6 })
+
+  it('gives what was sent', () => {
+    const value = { a: [1, 'ü\u{1f600}', { b: null }], 'c"[{\\': '}]"' }
+    expect(parse(JSON.stringify(value))).to.deep.equal(value)
+  })
+
+  it('counts levels, not brackets, and not those inside of strings', () => {
+    expect(parse('[[[[[[]]]]]]')).to.be.an('array')
+    expect(parse(`[${'[],'.repeat(100)}[]]`)).to.have.lengthOf(101)
+    expect(parse(JSON.stringify({ a: `${'['.repeat(50)}\\"${'{'.repeat(50)}` }))).to.be.an('object')
+    expect(refusal(() => parse('[[[[[[[]]]]]]]'))).to.contain('nested')
+  })
+
+  it('refuses 20 000 levels without walking them', () => {
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
+      const deep = `${open.repeat(20_000)}1${close.repeat(20_000)}`
+      expect(refusal(() => parse(deep))).to.contain('nested')
+      expect(refusal(() => parse(`{"jwks":${deep}}`))).to.contain('nested')
+    }
+  })
+
+  it('refuses what is not JSON, and does not repeat it', () => {
+    for (const text of ['', '{', 'hunter2', '{"a":1}hunter2', '\ufeff{}', '{"a":"\0"}', ']]]]', '{"secret":hunter2}']) {
+      expect(refusal(() => parse(text))).to.equal('the body is refused: it is not JSON')
+    }
+  })
+
+  it('refuses what is not UTF-8', () => {
+    for (const bytes of [[0xff], [0x22, 0xc3, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22], [0xff, 0xfe, 0x7b, 0x00]]) {
+      expect(refusal(() => parse(Buffer.from(bytes)))).to.contain('UTF-8')
+    }
+  })
+
+  it('refuses NUL and lone surrogates in values and in names', () => {
+    for (const text of ['"\\u0000"', '{"a":["\\ud800"]}', '{"\\udc00":1}', '{"a\\u0000":1}', '"\\ude00\\ud83d"']) {
+      expect(refusal(() => parse(text))).to.contain('not Unicode')
+    }
+    expect(parse('"\\ud83d\\ude00"')).to.equal('\u{1f600}')
+  })
+
+  it('leaves __proto__ out, once or repeated, at any level', () => {
+    const value = parse('{"__proto__":{"x":1},"a":{"__proto__":null,"b":1},"__proto__":{"x":2},"constructor":1}')
+    expect(JSON.stringify(value)).to.equal('{"a":{"b":1},"constructor":1}')
+    const copy = Object.assign({}, value) as Record<string, unknown>
+    expect(Object.getPrototypeOf(copy)).to.equal(Object.prototype)
+    expect(copy.x).to.equal(undefined)
+  })
+})
+
+describe('parsing a form', () => {
+  const parse = (text: string | Buffer) => parseForm(Buffer.from(text as string))
+
+  it('keeps repeated fields and their order', () => {
+    const form = parse('resource=a&resource=b%20c&x=1+2&y')
+    expect(form.getAll('resource')).to.deep.equal(['a', 'b c'])
+    expect([form.get('x'), form.get('y'), form.get('z')]).to.deep.equal(['1 2', '', null])
+  })
+
+  it('reads a leading question mark and byte order mark as the engine does', () => {
+    expect([...parse('?client_id=a').keys()]).to.deep.equal(['?client_id'])
+    expect([...parse('\ufeffclient_id=a').keys()]).to.deep.equal(['\ufeffclient_id'])
+  })
+
+  it('knows no nested fields', () => {
+    expect(parse('client_id[$ne]=1').get('client_id')).to.equal(null)
+  })
+
+  it('refuses NUL, what is not UTF-8, and more fields than anyone needs', () => {
+    expect(refusal(() => parse('a=%00'))).to.contain('not Unicode')
+    expect(refusal(() => parse('a%00=1'))).to.contain('not Unicode')
+    expect(refusal(() => parse(Buffer.from([0x61, 0x3d, 0xff])))).to.contain('UTF-8')
+    expect(parse('a=1&'.repeat(200)).size).to.equal(200)
+    expect(refusal(() => parse('a=1&'.repeat(201)))).to.contain('200 fields')
+  })
+})
+
+describe('replaying a body to the engine', () => {
+  afterEach(stopAll)
+
+  async function startEngine(change = (body: Buffer) => body) {
+    return start((port) => [
+      failures({ log: memoryLog().log, show }),
+      async (ctx, next) => {
+        replayBody(ctx.req, change(await readBody(ctx, { limit: 16_384 })))
+        await next()
+      },
+      engine(new URL(`http://127.0.0.1:${port}`)),
+    ])
+  }
+
+  const client = { client_name: 'Zoë', redirect_uris: ['https://client.example/cb'] }
+  const json = { method: 'POST', headers: { 'Content-Type': 'application/json' } }
+
+  it('registers a client, sent with a length or in chunks', async () => {
+    const { url, port } = await startEngine()
+    const answer = await fetch(`${url}/register`, { ...json, body: JSON.stringify(client) })
+    expect(answer.status).to.equal(201)
+    expect(await answer.json()).to.deep.include(client)
+
+    const body = '{"redirect_uris":["https://client.example/cb"]}'
+    const lines = request(
+      'POST /register HTTP/1.1',
+      `Host: 127.0.0.1:${port}`,
+      'Content-Type: application/json',
+      'Transfer-Encoding: chunked',
+    )
+    const half = body.length >> 1
+    const chunks = [body.slice(0, half), body.slice(half), ''].map(
+      (part) => `${part.length.toString(16)}\r\n${part}\r\n`,
+    )
+    expect((await raw(port, lines, ...chunks)).status).to.equal(201)
+  })
+
+  it('lets a changed body of another length take the place of the first', async () => {
+    const { url } = await startEngine((body) =>
+      Buffer.from(JSON.stringify({ ...JSON.parse(String(body)), client_name: 'Changed, and longer' })),
+    )
+    const answer = await fetch(`${url}/register`, { ...json, body: JSON.stringify(client) })
+    expect(answer.status).to.equal(201)
+    expect((await answer.json()).client_name).to.equal('Changed, and longer')
+  })
+
+  it('serves several requests on one connection', async () => {
+    const { port } = await startEngine()
+    const body = JSON.stringify({ redirect_uris: client.redirect_uris })
+    const head = `POST /register HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`
+    const { text } = await raw(port, `${head}\r\n${body}`, `${head}Connection: close\r\n\r\n${body}`)
+    expect(text.match(/HTTP\/1\.1 201/g)).to.have.lengthOf(2)
+  })
+
+  it('carries a form to the token endpoint', async () => {
+    const { url } = await startEngine()
+    const form = {
+      grant_type: 'authorization_code',
+      code: 'x',
+      redirect_uri: 'https://client.example/cb',
+      client_id: 'known',
+      client_secret: 'a secret that is long enough for the purpose',
+    }
+    const good = await fetch(`${url}/token`, { method: 'POST', body: new URLSearchParams(form) })
+    expect((await good.json()).error).to.equal('invalid_grant')
+    const bad = await fetch(`${url}/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ ...form, client_secret: 'x' }),
+    })
+    expect((await bad.json()).error).to.equal('invalid_client')
+  })
+
+  it('carries an empty body', async () => {
+    const { url } = await startEngine()
+    const answer = await fetch(`${url}/register`, json)
+    expect(answer.status).to.equal(400)
+  })
+})
