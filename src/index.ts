@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import pino, { type Logger } from 'pino'
-import type { AdapterType } from './adapter.ts'
+import type { AdapterType, Fetch } from './adapter.ts'
 import type { Config } from './config/schema.ts'
 import { openDemo } from './demo/mount.ts'
 import { Failure } from './errors.ts'
@@ -37,6 +37,8 @@ export interface IssuerParts {
   /** The engine to keep everything in. The issuer seals what it writes and does not close the store. */
   readonly store: Store
   readonly log?: Logger
+  /** Fetches metadata documents and keys of clients instead of the guarded fetch, for instance by way of a proxy. */
+  readonly fetchForClients?: Fetch
   /** Milliseconds since the epoch; for tests. */
   readonly now?: () => number
 }
@@ -76,11 +78,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     resources,
     jwks: keyring.jwks,
     cookieKeys,
-    fetchForClients: guardedFetch({
-      timeoutMs: 2500,
-      maxBytes: 64 * 1024,
-      allowPrivate: (host) => config.clientMetadata.privateHosts.includes(host),
-    }),
+    fetchForClients: parts.fetchForClients ?? fetchForClients(config),
     renderError(_ctx, out, error) {
       throw new Failure(pageOf(out, error), `${out.error}: ${out.error_description ?? ''}`, { cause: error })
     },
@@ -124,4 +122,13 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       await demo?.close()
     },
   }
+}
+
+/** Clients name addresses that we fetch, so these are public ones only, unless the operator says otherwise. */
+function fetchForClients({ clientMetadata }: Config): Fetch {
+  return guardedFetch({
+    timeoutMs: 2500,
+    maxBytes: 64 * 1024,
+    allowPrivate: (host) => clientMetadata.privateHosts.includes(host),
+  })
 }

@@ -79,6 +79,8 @@ function belowBasePath(issuer: URL): Middleware<RequestState> {
     if (base === '') return next()
     if (ctx.path !== base && !ctx.path.startsWith(`${base}/`)) return notFound()(ctx, next)
     ctx.path = ctx.path.slice(base.length) || '/'
+    // From this the engine makes its addresses, as it would below koa-mount.
+    Object.assign(ctx, { mountPath: base })
     return next()
   }
 }

@@ -68,7 +68,7 @@ function scopeRules({ scopes, defaultScopes }: Resource, at: string): Problem[] 
   const names = Object.keys(scopes)
   for (const name of names) {
     if (!RESERVED_SCOPES.has(name)) continue
-    const path = `${at}.scopes[${JSON.stringify(name)}]`
+    const path = `${at}.scopes.${name}`
     problems.push({ path, remedy: 'Use another name; OpenID Connect gives this one a meaning of its own.' })
   }
   for (const [position, name] of (defaultScopes ?? []).entries()) {

@@ -4,8 +4,8 @@
 import type { Problem } from './problem.ts'
 
 const SECRET_KEY = /secret|password|token|key/i
-/** Names that match the pattern above but hold numbers that operators need to see. */
-const PLAIN_KEY = /Seconds$|^tokens$|^limits\.token$/
+/** Names that match the pattern above, and hold nothing that could be misused. */
+const PLAIN_KEY = /(Seconds|Method)$|^tokens$|^limits\.token$/
 
 /** `resources[0].scopes["files:read"]`: the way the setting would be reached in JavaScript. */
 export function formatPath(path: readonly PropertyKey[]): string {

@@ -68,7 +68,7 @@ export function failures({ log, show }: FailuresOptions): Middleware {
       prepare(ctx, error, verdict)
       if (ctx.accepts('json', 'html') !== 'html') return answerJson(ctx, verdict)
       try {
-        await show(ctx, 'failure', failureModel(verdict.code, ctx.state.reference), verdict.status)
+        await show(ctx, 'failure', failureModel(verdict.code, ctx.state.reference, wayBack(error)), verdict.status)
       } catch (broken) {
         const internal = judge(broken, ctx)
         log.error(logFields(broken, internal, ctx), 'The failure page itself could not be shown')
@@ -89,6 +89,10 @@ export function notFound(): Middleware {
   return (ctx) => {
     throw new Failure('not_found', `nothing answers ${ctx.method} here`)
   }
+}
+
+function wayBack(error: unknown): FailureModel['back'] {
+  return error instanceof Failure ? error.back : undefined
 }
 
 function prepare(ctx: Context, error: unknown, { code }: Verdict): void {

@@ -77,7 +77,7 @@ export function unavailable(cause: unknown): Challenge {
   )
 }
 
-/** A quoted-string of RFC 9110 section 5.6.4, reduced to printable ASCII so that no value can end the header line. */
+/** A quoted string of the characters that RFC 6750 section 3 allows in one, so that no value can end it or the header. */
 function quoted(value: string): string {
-  return `"${value.replaceAll(/[^\x20-\x7e]/g, '').replaceAll(/["\\]/g, '\\$&')}"`
+  return `"${value.replaceAll(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '')}"`
 }

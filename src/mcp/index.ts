@@ -25,7 +25,7 @@ import { type AccessClaims, type AuthInfo, TokenRejected, verifyAccessToken } fr
 
 export { Challenge, isChallenge } from './challenge.ts'
 export type { Guard, Guarded } from './guard.ts'
-export { canonicalResource, metadataUrl, type ResourceMetadata } from './metadata.ts'
+export { metadataUrl, type ResourceMetadata } from './metadata.ts'
 export type { AccessClaims, AuthInfo } from './verify.ts'
 
 export interface ProtectedResourceOptions {

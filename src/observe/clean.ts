@@ -1,4 +1,5 @@
 /** What may reach a log line: no credential, no query string, and no character that could start a line of its own. */
+import { ERRORS } from '../errors.ts'
 
 /** Keys are compared without case, hyphens and underscores. */
 const SECRET_KEYS = new Set(
@@ -29,11 +30,14 @@ export function clean(value: unknown, ancestors: readonly object[] = []): unknow
   return Object.fromEntries(
     Object.entries(value)
       .slice(0, MAX_ENTRIES)
-      .map(([key, item]) => [cleanText(key), isSecretKey(key) && item != null ? '***' : clean(item, below)]),
+      .map(([key, item]) => [cleanText(key), isSecret(key, item) ? '***' : clean(item, below)]),
   )
 }
 
-function isSecretKey(key: string): boolean {
+function isSecret(key: string, value: unknown): boolean {
+  if (value === undefined || value === null) return false
+  // The codes of our own table are called `code` like those that must never be seen.
+  if (key === 'code' && typeof value === 'string' && Object.hasOwn(ERRORS, value)) return false
   return SECRET_KEYS.has(key.toLowerCase().replace(/[-_]/g, ''))
 }
 

@@ -1,5 +1,6 @@
 /** The landing page's content: what to paste into which client, and where the documents are. It reads only configuration. */
 import type { Config } from '../config/schema.ts'
+import { metadataUrl } from '../mcp/metadata.ts'
 import type { LandingModel } from './models.ts'
 
 type Connect = LandingModel['servers'][number]['connect']
@@ -42,21 +43,21 @@ function connect(name: string, url: string): Connect {
 
 function documents({ issuer, resources }: Config): LandingModel['documents'] {
   return [
-    { name: 'Authorization server metadata (RFC 8414)', url: wellKnown(issuer, 'oauth-authorization-server') },
-    // OpenID Connect Discovery appends where RFC 8414 and RFC 9728 insert.
+    { name: 'Authorization server metadata (RFC 8414)', url: serverMetadataUrl(issuer) },
+    // OpenID Connect Discovery appends where the two RFCs insert.
     { name: 'OpenID Connect discovery', url: `${issuer}/.well-known/openid-configuration` },
     ...resources.map(({ name, resource }) => ({
       name: `Protected resource metadata of ${name} (RFC 9728)`,
-      url: wellKnown(resource, 'oauth-protected-resource'),
+      url: metadataUrl(resource),
     })),
     { name: 'Signing keys (JWKS)', url: `${issuer}/jwks` },
   ]
 }
 
-/** Inserts the well-known name between host and path (RFC 8414 section 3.1, RFC 9728 section 3.1). */
-function wellKnown(identifier: string, suffix: string): string {
-  const { origin, pathname, search } = new URL(identifier)
-  return `${origin}/.well-known/${suffix}${pathname === '/' ? '' : pathname}${search}`
+/** The well-known name goes between the host and the path of an issuer (RFC 8414 section 3.1). */
+function serverMetadataUrl(issuer: string): string {
+  const { origin, pathname } = new URL(issuer)
+  return `${origin}/.well-known/oauth-authorization-server${pathname === '/' ? '' : pathname}`
 }
 
 /** A name that every client accepts as a key, and that no other server on the page has. */

@@ -4,7 +4,7 @@
  * identity providers are unknown here.
  */
 import type { JSONWebKeySet } from 'jose'
-import Provider, { type Configuration } from 'oidc-provider'
+import Provider, { type Configuration, errors } from 'oidc-provider'
 import type { Fetch } from '../adapter.ts'
 import type { Config } from '../config/schema.ts'
 import type { Store } from '../store.ts'
@@ -108,7 +108,8 @@ export function buildProvider(parts: EngineParts): Provider {
     revokeGrantPolicy: () => true,
     // RFC 7523 names the issuer as audience; a URL made from the Host header is not accepted.
     async assertJwtClientAuthClaimsAndHeader(ctx, claims) {
-      if (claims.aud !== ctx.oidc.issuer) throw new Error('the aud of a client assertion must be the issuer')
+      if (claims.aud !== ctx.oidc.issuer)
+        throw new errors.InvalidClientAuth('the aud of an assertion must be the issuer')
     },
     clientBasedCORS: () => true,
     fetch: parts.fetchForClients as NonNullable<Configuration['fetch']>,
@@ -117,7 +118,10 @@ export function buildProvider(parts: EngineParts): Provider {
     features: {
       ...clientFeatures(config),
       resourceIndicators: resourceIndicators(resources, config.tokens),
-      revocation: { enabled: true },
+      revocation: {
+        enabled: true,
+        allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
+      },
       introspection: {
         enabled: true,
         // RFC 7662 section 2: a server learns about tokens for itself, and of nothing else.

@@ -27,6 +27,7 @@ export const CLIENT_MEMBERS = [
   'software_version',
   'jwks',
   'jwks_uri',
+  'id_token_signed_response_alg',
 ] as const
 
 const maxText = 512
@@ -123,6 +124,7 @@ export const clientMetadata = z.object({
   software_version: lenient(text),
   jwks: lenient(z.object({ keys: z.array(publicKey).min(1).max(maxKeys) })),
   jwks_uri: lenient(httpsUri),
+  id_token_signed_response_alg: lenient(z.enum(['ES256', 'RS256'])),
 })
 
 export type ClientMetadataInput = z.output<typeof clientMetadata>

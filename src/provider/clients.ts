@@ -40,6 +40,8 @@ export function clientMetadataRules(config: Config): NonNullable<Configuration['
       if (!isDocumentClient(metadata.client_id)) return
       const outcome = checkDocument(new URL(metadata.client_id), metadata, config.registration)
       if (!outcome.ok) throw new errors.InvalidClientMetadata(outcome.reason)
+      // The verdict replaces the document: what it leaves out does not count.
+      for (const member of Object.keys(metadata)) delete metadata[member]
       Object.assign(metadata, outcome.metadata, { response_modes: ['query'] })
     },
   }

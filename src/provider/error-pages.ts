@@ -4,7 +4,6 @@ import type { ErrorCode } from '../errors.ts'
 
 const PAGES: Readonly<Record<string, ErrorCode>> = {
   invalid_client: 'unknown_client',
-  invalid_client_metadata: 'client_metadata',
   invalid_redirect_uri: 'redirect_uri',
   temporarily_unavailable: 'unavailable',
   server_error: 'internal',
@@ -13,6 +12,7 @@ const PAGES: Readonly<Record<string, ErrorCode>> = {
 export function pageOf(out: ErrorOut, error: Error): ErrorCode {
   // An interaction that is over is an invalid_request to the library; to the user it is something else.
   if (error.name === 'SessionNotFound') return 'flow_expired'
+  if (error.name === 'InvalidClientMetadata') return 'client_metadata'
   // The library says invalid_client both for a client it does not know and for a document it could not use.
   if (out.error === 'invalid_client' && out.error_description !== 'client is invalid') return 'client_metadata'
   return PAGES[out.error] ?? 'invalid_request'

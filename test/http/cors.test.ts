@@ -4,7 +4,7 @@ import { cors } from '../../src/http/cors.ts'
 import { failures } from '../../src/http/failures.ts'
 import { pinOrigin } from '../../src/http/origin.ts'
 import type { Middleware } from '../../src/http/state.ts'
-import { engine, memoryLog, show, start, stopAll } from './support.ts'
+import { engine, json, memoryLog, show, start, stopAll } from './support.ts'
 
 const ORIGIN = 'https://inspector.example'
 
@@ -127,6 +127,6 @@ describe('CORS', () => {
       expect(headers.get('access-control-expose-headers')).to.contain('WWW-Authenticate')
     }
     // The engine's policy would end this with invalid_request, "origin not allowed for client".
-    expect((await answers.known.json()).error).to.equal('invalid_grant')
+    expect((await json(answers.known)).error).to.equal('invalid_grant')
   })
 })

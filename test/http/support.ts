@@ -1,8 +1,9 @@
 /** Real servers on free ports, and raw sockets for what an HTTP client would not send. */
-import { createServer, type Server } from 'node:http'
+import { generateKeyPairSync } from 'node:crypto'
+import { createServer, type Server, type ServerOptions } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import Koa from 'koa'
-import Provider, { type Configuration } from 'oidc-provider'
+import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider'
 import { hardenServer, SERVER_OPTIONS } from '../../src/http/limits.ts'
 import type { Context, Middleware, RequestState } from '../../src/http/state.ts'
 
@@ -15,8 +16,11 @@ export interface Running {
 const running: Server[] = []
 
 /** Starts a stack. `build` is given the port, since an issuer is named by it. */
-export async function start(build: (port: number) => readonly Middleware[]): Promise<Running> {
-  const server = createServer(SERVER_OPTIONS)
+export async function start(
+  build: (port: number) => readonly Middleware[],
+  options: ServerOptions = {},
+): Promise<Running> {
+  const server = createServer({ ...SERVER_OPTIONS, ...options })
   hardenServer(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   running.push(server)
@@ -93,8 +97,39 @@ export function show(ctx: Context, page: string, model: object, status: number):
   ctx.body = `<p>${page}</p>${JSON.stringify(model)}`
 }
 
+/** The members of a JSON answer. */
+export async function json(answer: Response): Promise<Record<string, unknown>> {
+  return (await answer.json()) as Record<string, unknown>
+}
+
+/** A store for the engine that forgets everything with the engine. */
+class Memory implements Adapter {
+  readonly #records = new Map<string, AdapterPayload>()
+
+  async upsert(id: string, payload: AdapterPayload) {
+    this.#records.set(id, payload)
+  }
+  async find(id: string) {
+    return this.#records.get(id)
+  }
+  async findByUid() {
+    return undefined
+  }
+  async findByUserCode() {
+    return undefined
+  }
+  async consume() {}
+  async destroy(id: string) {
+    this.#records.delete(id)
+  }
+  async revokeByGrantId() {}
+}
+
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const signingKey = { ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig', kid: 'test' }
+
 /** The engine, mounted the way the server mounts it: behind us, trusting our headers, without the issuer's path. */
-export function engine(issuer: URL, configuration: Configuration = {}): Middleware {
+export function engine(issuer: URL): Middleware {
   const provider = new Provider(issuer.href.replace(/\/$/, ''), {
     routes: {
       token: '/token',
@@ -103,6 +138,10 @@ export function engine(issuer: URL, configuration: Configuration = {}): Middlewa
       revocation: '/revoke',
       authorization: '/authorize',
     },
+    adapter: Memory,
+    jwks: { keys: [signingKey] },
+    clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    cookies: { keys: ['a key for the cookies of this test'] },
     features: {
       devInteractions: { enabled: false },
       registration: { enabled: true },
@@ -115,7 +154,6 @@ export function engine(issuer: URL, configuration: Configuration = {}): Middlewa
         redirect_uris: ['https://client.example/cb'],
       },
     ],
-    ...configuration,
   })
   provider.proxy = true
   const handle = provider.callback()

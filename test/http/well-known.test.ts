@@ -4,7 +4,7 @@ import { failures, notFound } from '../../src/http/failures.ts'
 import { pinOrigin } from '../../src/http/origin.ts'
 import type { Middleware } from '../../src/http/state.ts'
 import { protectedResourceMetadata, wellKnownAliases } from '../../src/http/well-known.ts'
-import { engine, memoryLog, show, start, stopAll } from './support.ts'
+import { engine, json, memoryLog, show, start, stopAll } from './support.ts'
 
 const OAUTH = '/.well-known/oauth-authorization-server'
 const OPENID = '/.well-known/openid-configuration'
@@ -93,7 +93,7 @@ describe('protected resource metadata', () => {
     })
     const at = async (address: string) => {
       const answer = await fetch(running.url + address, { redirect: 'manual' })
-      return answer.ok ? (await answer.json()).resource : answer.status
+      return answer.ok ? (await json(answer)).resource : answer.status
     }
     const configure = (list: readonly ResourceConfig[]) => {
       resources = list

@@ -6,7 +6,7 @@ import { expect } from 'chai'
 import type { Fetch } from '../../src/adapter.ts'
 import { FetchRefused, type GuardOptions, guardedFetch, isPublicAddress } from '../../src/idp/fetch.ts'
 
-const PUBLIC_ONLY: GuardOptions = { timeoutMs: 2_000, maxBytes: 65_536, allowPrivate: false }
+const PUBLIC_ONLY: GuardOptions = { timeoutMs: 15_000, maxBytes: 65_536, allowPrivate: false }
 const TRUSTING: GuardOptions = { ...PUBLIC_ONLY, allowPrivate: true }
 
 describe('guarded fetch', () => {

@@ -7,7 +7,7 @@ import { defaultDriver, loadDriver } from '../../src/stores/driver.ts'
 import { openEmbeddedStore } from '../../src/stores/embedded.ts'
 import { sealStore } from '../../src/stores/seal.ts'
 import { storeContract } from '../contract/store.contract.ts'
-import { DRIVERS, startChild, temporaryFolder } from './bench.ts'
+import { DRIVERS, startChild, temporaryFolder } from './support.ts'
 
 const SECRET = 'a secret of the tests, thirty-two characters or more'
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
 import { adapters as builtin } from '../../adapters/index.ts'
-import type { AdapterType } from '../../src/adapter.ts'
+import type { AdapterType, Fetch } from '../../src/adapter.ts'
 import { type Config, type ConfigInput, configSchema } from '../../src/config/schema.ts'
 import { createIssuer, type Issuer } from '../../src/index.ts'
 import type { Store } from '../../src/store.ts'
@@ -30,6 +30,7 @@ export interface TestOptions {
   readonly adapters?: readonly AdapterType[]
   /** Path of the issuer, for instance `/t1`. */
   readonly path?: string
+  readonly fetchForClients?: Fetch
   /** Wraps the engine, for instance to make it fail. */
   readonly store?: (store: Store) => Store
 }
@@ -47,7 +48,13 @@ export async function startIssuer(options: TestOptions = {}): Promise<TestIssuer
   const now = () => Date.now() + offset
   const engine = await openEmbeddedStore({ path: folder, now })
   const store = options.store?.(engine) ?? engine
-  const issuer: Issuer = await createIssuer(config, { adapters: options.adapters ?? builtin, store, log, now })
+  const issuer: Issuer = await createIssuer(config, {
+    adapters: options.adapters ?? builtin,
+    store,
+    log,
+    now,
+    ...(options.fetchForClients ? { fetchForClients: options.fetchForClients } : undefined),
+  })
   server.on('request', issuer.handler)
 
   return {

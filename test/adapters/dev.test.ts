@@ -1,0 +1,74 @@
+import { expect } from 'chai'
+import { dev } from '../../adapters/dev.ts'
+import { isLoginRefused } from '../../src/adapter.ts'
+import { newLogin } from '../support/login.ts'
+
+describe('dev', () => {
+  const adapter = dev.open(
+    {},
+    { id: 'dev', fetch: () => Promise.reject(new Error('no network')), now: () => new Date() },
+  )
+  const login = newLogin({}, 'http://localhost:3000/callback/dev')
+
+  const post = (fields: Record<string, string | string[]>) =>
+    adapter.finish(login, new Request(login.redirectUri, { method: 'POST', body: form(fields) }))
+
+  async function reasonOf(work: Promise<unknown>) {
+    const outcome = await work.catch((error: unknown) => error)
+    return isLoginRefused(outcome) ? outcome.reason : outcome
+  }
+
+  async function personas() {
+    const step = await adapter.start(login)
+    if (step.kind !== 'form') throw new Error('no form')
+    const [field, ...more] = step.fields
+    if (field?.type !== 'choice' || more.length > 0) throw new Error('no choice')
+    return { step, options: field.options }
+  }
+
+  it('is for development only, and says so to the user', async () => {
+    const { step } = await personas()
+    expect(dev.developmentOnly).to.equal(true)
+    expect(step.title).to.equal('Development sign-in')
+    expect(step.notice).to.contain('not a real sign-in')
+  })
+
+  it('signs in each of four people with groups of their own', async () => {
+    const { options } = await personas()
+    const people = await Promise.all(options.map(({ value }) => post({ state: login.state, persona: value })))
+    expect(people.map(({ claims }) => [claims.name, claims.groups])).to.deep.equal([
+      ['Ada Lovelace', ['engineering', 'admins']],
+      ['Grace Hopper', ['engineering']],
+      ['Katherine Johnson', ['finance']],
+      ['Alan Turing', []],
+    ])
+    expect(new Set(people.map(({ subject }) => subject)).size).to.equal(4)
+    expect(options.map(({ label }) => label)).to.deep.equal(people.map(({ claims }) => claims.name))
+  })
+
+  it("refuses another login's state, a missing one, and one given twice", async () => {
+    expect(await reasonOf(post({ state: newLogin().state, persona: 'ada' }))).to.equal('invalid')
+    expect(await reasonOf(post({ persona: 'ada' }))).to.equal('invalid')
+    expect(await reasonOf(post({ state: [login.state, login.state], persona: 'ada' }))).to.equal('invalid')
+  })
+
+  it('refuses people it does not know', async () => {
+    for (const persona of ['', 'eve', 'constructor', '__proto__']) {
+      expect(await reasonOf(post({ state: login.state, persona })), persona).to.equal('invalid')
+    }
+    expect(await reasonOf(post({ state: login.state }))).to.equal('invalid')
+  })
+
+  it('refuses a link in place of the form', async () => {
+    const url = new URL(`?state=${login.state}&persona=ada`, login.redirectUri)
+    expect(await reasonOf(adapter.finish(login, new Request(url)))).to.equal('invalid')
+  })
+})
+
+function form(fields: Record<string, string | string[]>): URLSearchParams {
+  const parameters = new URLSearchParams()
+  for (const [name, values] of Object.entries(fields)) {
+    for (const value of [values].flat()) parameters.append(name, value)
+  }
+  return parameters
+}

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs'
+import { expect } from 'chai'
+import { z } from 'zod'
+import { adapters } from '../../adapters/index.ts'
+import { configSchema } from '../../src/config/schema.ts'
+import { parse, SECRET } from './support.ts'
+
+interface Node {
+  readonly type?: string
+  readonly default?: unknown
+  readonly properties?: Record<string, Node>
+  readonly items?: Node
+  readonly oneOf?: readonly Node[]
+}
+
+/** Every setting below a schema with its default, as `resources[].introspection.clientId`. */
+function settings(node: Node, path = ''): [path: string, fallback: unknown][] {
+  const properties = Object.entries(node.properties ?? {}).flatMap(([key, child]) => {
+    const here = path === '' ? key : `${path}.${key}`
+    const below = settings(child, here)
+    // A mapping with defaults in every part needs no line of its own.
+    return below.length > 0 && child.default !== undefined
+      ? below
+      : [[here, child.default] as [string, unknown], ...below]
+  })
+  return [
+    ...properties,
+    ...(node.items ? settings(node.items, `${path}[]`) : []),
+    ...(node.oneOf ?? []).flatMap((option) => settings(option, path)),
+  ]
+}
+
+const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+
+/** The cells of the table line about a setting. */
+function line(section: string, setting: string): string[] | undefined {
+  const found = section.split('\n').find((each) => each.startsWith(`| \`${setting}\` |`))
+  return found?.split(' | ').map((cell) => cell.replace(/^\| | \|$/g, ''))
+}
+
+function expectDescribed(section: string, schema: z.ZodType): void {
+  const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Node
+  for (const [setting, fallback] of settings(json)) {
+    const cells = line(section, setting)
+    expect(cells, setting).to.have.length(5)
+    const [, type, shownDefault, meaning, example] = cells ?? []
+    for (const cell of [type, meaning, example]) expect(cell, setting).to.match(/\S/)
+    if (fallback === undefined) continue
+    const written = typeof fallback === 'string' ? fallback : JSON.stringify(fallback)
+    expect(shownDefault, setting).to.equal(`\`${written}\``)
+  }
+}
+
+describe('docs/configuration.md', () => {
+  it('describes every setting, with the default that it has', () => {
+    expectDescribed(text, configSchema)
+  })
+
+  for (const adapter of adapters) {
+    it(`describes every setting of the IdP type ${adapter.type}`, () => {
+      const section = text.split(`### Type \`${adapter.type}\``)[1]?.split(/^##/m)[0]
+      expect(section).to.be.a('string')
+      expectDescribed(section ?? '', adapter.options)
+    })
+  }
+
+  it('describes no setting that does not exist', () => {
+    const general = text.replace(/### Type[\s\S]*?(?=^##)/gm, '')
+    const known = settings(z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as Node).map(
+      ([path]) => path,
+    )
+    const described = [...general.matchAll(/^\| `([^`]+)` \|/gm)].map(([, path]) => path)
+    expect(described).to.have.members(known)
+  })
+
+  it('holds an example that passes every check', async () => {
+    const example = /```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? ''
+    const { config } = await parse(example, {
+      CONSULATE_SECRET: SECRET,
+      ENTRA_CLIENT_SECRET: 'from-the-portal',
+      FILES_INTROSPECTION_SECRET: SECRET.split('').reverse().join(''),
+    })
+    expect(config.idps.map((idp) => idp.type)).to.deep.equal(['entra'])
+    expect(config.resources).to.have.length(1)
+  })
+})

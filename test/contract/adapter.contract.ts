@@ -1,0 +1,19 @@
+/**
+ * What every adapter on the shared code flow must do, shown against an IdP that is a `fetch`. Call
+ * {@link adapterContract} from the adapter's own test file; what is special about the adapter is tested there.
+ */
+import type { z } from 'zod'
+import type { ContractSubject } from './adapter/bench.ts'
+import { idTokenContract } from './adapter/id-token.ts'
+import { outageContract } from './adapter/outages.ts'
+import { redirectContract } from './adapter/redirects.ts'
+
+export { type Bench, bench, type ContractSubject, redirectOf, refused, signIn } from './adapter/bench.ts'
+
+export function adapterContract<Options extends z.ZodType>(name: string, subject: ContractSubject<Options>): void {
+  describe(`${name}: the adapter contract`, () => {
+    redirectContract(subject)
+    idTokenContract(subject)
+    outageContract(subject)
+  })
+}
