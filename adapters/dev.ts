@@ -41,7 +41,6 @@ export const dev = defineAdapter({
       }
     },
     async finish(login, callback) {
-      if (callback.method !== 'POST') throw new LoginRefused('invalid', `the form came back as ${callback.method}`)
       const form = new URLSearchParams(await callback.text())
       if (form.getAll('state').join() !== login.state) throw new LoginRefused('invalid', 'the form is of another login')
       const subject = form.getAll('persona').join()

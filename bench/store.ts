@@ -13,7 +13,7 @@ import { sealStore } from '../src/stores/seal.ts'
 
 const CALLERS = [1, 8, 32, 128]
 /** Milliseconds for each figure. */
-const SPAN = 400
+const SPAN = 300
 const PAYLOAD = JSON.stringify({ claims: 'x'.repeat(1000) })
 
 const driver = (process.env.DRIVER ?? defaultDriver()) as DriverName
@@ -47,11 +47,11 @@ async function row(name: string, open: (path: string) => Promise<Store>): Promis
     const puts = await measure(callers, () => put(store))
     let read = 0
     const gets = await measure(callers, async () => Boolean(await store.get('Token', `token ${read++ % written}`)))
-    // More records than any run can spend.
-    while (written < 12_000) await Promise.all(Array.from({ length: 200 }, () => put(store)))
+    // Enough for most calls to spend a fresh record.
+    while (written < 4000) await Promise.all(Array.from({ length: 200 }, () => put(store)))
     let spent = 0
     const consumes = await measure(callers, async () => {
-      // Beyond the last record every call is a repeated one, which costs the same write.
+      // Beyond the last one a call is a repeated one, which is a write too.
       const id = `token ${spent++ % written}`
       return (await store.consume('Token', id, { within: 3_600_000, times: 1_000_000 })) !== 'refused'
     })

@@ -48,8 +48,9 @@ export async function serve(config: Config, { log, adapterTypes }: ServeOptions)
 
   let closing: Promise<void> | undefined
   const close = async () => {
+    const drained = listening.close(GRACE_MS)
     log.info('closing: no new requests are taken')
-    await listening.close(GRACE_MS)
+    await drained
     await stop(issuer, store)
     log.info('closed')
   }

@@ -110,7 +110,7 @@ function prepare(ctx: Context, error: unknown, { code }: Verdict): void {
 function setHeaders(ctx: Context, headers: unknown): void {
   if (typeof headers !== 'object' || headers === null) return
   for (const [name, value] of Object.entries(headers)) {
-    if (typeof value === 'string' && !/^content-/i.test(name)) ctx.set(name, value)
+    if (typeof value === 'string') ctx.set(name, value)
   }
 }
 

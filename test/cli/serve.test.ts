@@ -9,7 +9,8 @@ import { freePort, ownLines, type Program, Workplace } from './support.ts'
 
 const READY = 'Press Ctrl-C to stop.'
 
-describe('consulate serve', () => {
+describe('consulate serve', function () {
+  this.timeout(60_000)
   let at: Workplace
   beforeEach(async () => {
     at = await Workplace.open()
@@ -74,9 +75,8 @@ describe('consulate serve', () => {
     expect(err).to.contain(`Port ${port}`).and.to.contain('listen.port')
   })
 
-  it('names a port that another program has on [::1] only', async function () {
-    if (!(await hasLoopback6())) return this.skip()
-    const other = createServer().listen({ port: 0, host: '::1' })
+  it('names a port that another program has on the last loopback address only', async () => {
+    const other = createServer().listen({ port: 0, host: (await hasLoopback6()) ? '::1' : '127.0.0.1' })
     await once(other, 'listening')
     const { port } = other.address() as AddressInfo
     const { code, err } = await at.run(['serve', '--port', String(port)])
@@ -111,6 +111,17 @@ describe('consulate serve', () => {
     expect(code).to.equal(1)
     expect(ownLines(err)).to.have.length(1)
     expect(err).to.contain(join(at.folder, 'data'))
+  })
+
+  it('writes a defect to the log without what must not be seen, and ends with 1', async () => {
+    const options = '{ safeParse: () => ({ success: true, data: {} }), parse: () => ({}) }'
+    const open = `() => { setTimeout(() => { throw Object.assign(new Error('boom code=hidden'), { body: 'hidden' }) }); return {} }`
+    await at.write('boom.mjs', `export default { contract: 1, type: 'boom', options: ${options}, open: ${open} }`)
+    await at.write('consulate.yaml', { ...sound(), idps: [{ id: 'boom', type: './boom.mjs', name: 'Boom' }] })
+    const { code, out, err } = await at.run(['serve', '--port', String(await freePort())])
+    expect(code).to.equal(1)
+    expect(out).to.contain('"level":"fatal"').and.to.contain('boom code=***')
+    expect(out + err).not.to.contain('hidden')
   })
 
   it('refuses each unsafe setting of production, and starts nothing', async () => {
@@ -149,7 +160,7 @@ describe('consulate serve', () => {
       await program.says('no new requests')
       expect(await refused(port)).to.equal(true)
       socket.write(body)
-      expect(await answer).to.contain('invalid_client')
+      expect(await answer).to.match(/^HTTP\/1\.1 100 [\s\S]*HTTP\/1\.1 4\d\d [\s\S]*"error"/)
       expect((await program.ended).code).to.equal(0)
     })
   }

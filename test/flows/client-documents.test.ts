@@ -116,7 +116,7 @@ describe('Client ID Metadata Documents', () => {
 
     async function assertion(
       client: Registered,
-      key: CryptoKey,
+      key: Parameters<SignJWT['sign']>[0],
       changes: Record<string, unknown> = {},
     ): Promise<string> {
       return new SignJWT({ jti: crypto.randomUUID(), ...changes })

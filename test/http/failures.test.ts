@@ -47,6 +47,7 @@ describe('failures', () => {
         .and.to.match(/^[0-9A-HJKMNP-TV-Z]{8}$/)
       // The characters that RFC 6749, section 5.2, allows.
       expect(body.error_description).to.match(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
+      expect(body.error_description).to.equal(ERRORS[code].words)
       expect(body.error).to.match(/^[a-z_]+$/)
 
       for (const answer of [html, JSON.stringify(body)]) {
@@ -124,7 +125,7 @@ describe('failures', () => {
 
   it('passes on the headers of an HTTP error', async () => {
     const { url } = await startWith((ctx) =>
-      ctx.throw(405, 'x', { headers: { Allow: 'POST', 'Content-Type': 'text/x' } }),
+      ctx.throw(405, 'x', { headers: { Allow: 'POST', 'Content-Type': 'text/x', 'Content-Length': '1' } }),
     )
     const { headers } = await fetch(url)
     expect(headers.get('allow')).to.equal('POST')
@@ -159,10 +160,11 @@ describe('failures', () => {
     const id = 'aZ3'.repeat(8)
     const message = `GET https://idp.example/token?code=${SECRET}#${SECRET} \u001b[31m\r\nforged\u2028\u202e`
     const { url, lines } = await startWith(throwing(new Failure('idp_unavailable', message)))
+    await fetch(`${url}/a?b=${SECRET}`)
     await fetch(`${url}/interaction/${id}?code=${SECRET}`, { headers: { Authorization: SECRET, Cookie: SECRET } })
     const line = JSON.stringify(lines)
     expect(line).not.to.contain(SECRET).and.not.to.contain(id)
-    expect(lines[0]?.path).to.equal('/interaction/:id')
+    expect(lines.map(({ path }) => path)).to.deep.equal(['/a', '/interaction/:id'])
     expect(lines[0]?.causes).to.deep.equal([
       'GET https://idp.example/token \\u001b[31m\\u000d\\u000aforged\\u2028\\u202e',
     ])

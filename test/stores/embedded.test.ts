@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, mkdir, stat, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { isStoreUnavailable } from '../../src/store.ts'
@@ -47,6 +47,17 @@ for (const driver of DRIVERS) {
       db.close()
       const error = await failure(openEmbeddedStore({ path: folder.path, driver }))
       expect(error.message).to.match(/^store\.path: .* newer version of Consulate \(schema 99/)
+    })
+
+    it('opens what the other driver has written', async () => {
+      for (const writer of DRIVERS) {
+        const store = await openEmbeddedStore({ path: folder.path, driver: writer })
+        await store.put({ kind: 'A', id: writer, payload: 'a\u0000b' }, 'insert')
+        await store.close()
+      }
+      const store = await openEmbeddedStore({ path: folder.path, driver })
+      for (const writer of DRIVERS) expect((await store.get('A', writer))?.payload).to.equal('a\u0000b')
+      await store.close()
     })
 
     it('refuses a file that is not a database', async () => {
@@ -177,59 +188,6 @@ for (const driver of DRIVERS) {
     })
   })
 }
-
-describe('the folder of the embedded store', () => {
-  const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
-  const openAndClose = async (path: string) => (await openEmbeddedStore({ path })).close()
-
-  beforeEach(async () => {
-    folder = await temporaryFolder()
-  })
-  afterEach(() => folder.remove())
-
-  it('is made for its owner alone, with the file in it', async () => {
-    const path = join(folder.path, 'deep', 'data')
-    await openAndClose(path)
-    expect(await mode(path)).to.equal('700')
-    expect(await mode(join(path, 'consulate.db'))).to.equal('600')
-  })
-
-  it('is taken from group and others when it was open to them', async () => {
-    const path = join(folder.path, 'data')
-    await mkdir(path)
-    await chmod(path, 0o755)
-    await openAndClose(path)
-    expect(await mode(path)).to.equal('700')
-    await chmod(path, 0o750)
-    await openAndClose(path)
-    expect(await mode(path)).to.equal('700')
-  })
-
-  it('is refused, and left alone, when it is open to others and holds their files', async () => {
-    const path = join(folder.path, 'shared')
-    await mkdir(path)
-    await chmod(path, 0o755)
-    await writeFile(join(path, 'theirs.txt'), '')
-    expect((await failure(openAndClose(path))).message).to.match(
-      /^store\.path: the folder .*shared is open to other users/,
-    )
-    expect(await mode(path)).to.equal('755')
-  })
-
-  it('is refused in one sentence when it is a file', async () => {
-    const path = join(folder.path, 'file')
-    await writeFile(path, '')
-    expect((await failure(openAndClose(path))).message).to.match(
-      /^store\.path: the folder .*file is a file; name a folder\.$/,
-    )
-  })
-
-  it('is refused in one sentence when it cannot be created', async () => {
-    await writeFile(join(folder.path, 'file'), '')
-    const error = await failure(openAndClose(join(folder.path, 'file', 'data')))
-    expect(error.message).to.match(/^store\.path: the folder .*data cannot be created \(ENOTDIR\)\.$/)
-  })
-})
 
 describe('the choice of the SQLite driver', () => {
   it('is node:sqlite only where Node ships it without a warning', () => {
