@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { ERRORS, type ErrorCode, Failure } from '../errors.ts'
 import type { FailureModel } from '../pages/models.ts'
-import { type Context, type Middleware, rememberState } from './state.ts'
+import type { Context, Middleware } from './state.ts'
 import { judge, logFields, type Verdict } from './verdict.ts'
 
 type Write = (fields: Record<string, unknown>, message: string) => void
@@ -53,7 +53,6 @@ const OAUTH_ERRORS = {
 export function failures({ log, show }: FailuresOptions): Middleware {
   return async (ctx, next) => {
     ctx.state.reference = newReference()
-    rememberState(ctx.req, ctx.state)
     try {
       await next()
     } catch (error) {

@@ -2,7 +2,6 @@
 import helmet from 'helmet'
 import type { Middleware } from './state.ts'
 
-/** Sets them on the raw response, where they stay when the engine answers in its own Koa application. */
 export function securityHeaders({ issuer }: { readonly issuer: URL }): Middleware {
   const set = helmet({
     // For JSON and whatever else is no page: it loads nothing and is framed by nobody.

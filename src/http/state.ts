@@ -5,7 +5,6 @@
  * (`headers.ts`, `cors.ts`), how failures are answered and logged (`failures.ts`), and the addresses of documents
  * (`well-known.ts`). It leaves OAuth to `provider/`, pages to `pages/`, and the order of the stack to `server.ts`.
  */
-import type { IncomingMessage } from 'node:http'
 import type { Middleware as KoaMiddleware, ParameterizedContext } from 'koa'
 
 /** What the layer knows of a request. `failures()` sets the reference, `pinOrigin()` the address. */
@@ -18,18 +17,3 @@ export interface RequestState {
 
 export type Context = ParameterizedContext<RequestState>
 export type Middleware = KoaMiddleware<RequestState>
-
-const states = new WeakMap<IncomingMessage, RequestState>()
-
-/** Lets {@link stateOf} find this state again. */
-export function rememberState(req: IncomingMessage, state: RequestState): void {
-  states.set(req, state)
-}
-
-/**
- * The state of a raw request. The engine is a Koa application of its own with its own `ctx.state`; the request is the
- * one object that both share.
- */
-export function stateOf(req: IncomingMessage): RequestState | undefined {
-  return states.get(req)
-}

@@ -4,7 +4,6 @@
  *
  * The issuer's own documents are made by the engine; those of resources by `mcp/`.
  */
-import type { ServerResponse } from 'node:http'
 import type { ResourceConfig } from '../config/schema.ts'
 import type { Middleware } from './state.ts'
 
@@ -28,26 +27,15 @@ export function wellKnownAliases({ issuer }: { readonly issuer: URL }): Middlewa
       aliases.set(`${address}/`, place)
     }
   }
-  return (ctx, next) => {
+  return async (ctx, next) => {
     const place = aliases.get(ctx.path)
-    if (place !== undefined) {
-      ctx.path = place
-      if (ctx.method === 'GET' || ctx.method === 'HEAD') cacheWhenFound(ctx.res)
-    }
-    return next()
+    if (place === undefined) return next()
+    ctx.path = place
+    await next()
+    const read = ctx.method === 'GET' || ctx.method === 'HEAD'
+    // On success only: a cache must not keep an outage alive.
+    if (read && ctx.status === 200 && !ctx.response.has('Cache-Control')) ctx.set('Cache-Control', CACHE_CONTROL)
   }
-}
-
-/**
- * Sets `Cache-Control` at the last moment, and on 200 only. The engine answers later, through the same response: a
- * header set now would stay on its errors too, and a cache would then keep an outage alive for five minutes.
- */
-function cacheWhenFound(res: ServerResponse): void {
-  const writeHead = res.writeHead
-  res.writeHead = function (this: ServerResponse, ...args: unknown[]) {
-    if (args[0] === 200 && !this.hasHeader('Cache-Control')) this.setHeader('Cache-Control', CACHE_CONTROL)
-    return Reflect.apply(writeHead, this, args)
-  } as typeof writeHead
 }
 
 export interface ResourceMetadataOptions {

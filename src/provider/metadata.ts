@@ -36,6 +36,5 @@ export function metadata(issuer: string, resources: Resources): Middleware {
       response_modes_supported: ['query'],
       scopes_supported: [...scopes],
     }
-    ctx.set('Cache-Control', 'public, max-age=300')
   }
 }

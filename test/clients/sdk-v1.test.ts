@@ -6,6 +6,7 @@ import { testSdk, textOf } from './sdk.ts'
 testSdk({
   name: 'the MCP TypeScript SDK 1',
   UnauthorizedError,
+  refreshesToStepUp: true,
   open(url, provider) {
     const transport = new StreamableHTTPClientTransport(url, { authProvider: provider })
     const client = new Client({ name: 'sdk-1', version: '1.0.0' })

@@ -73,11 +73,14 @@ export function testSdk(sdk: Sdk): void {
 
     /** From nothing to a connected client, with the user's help. */
     async function connect(): Promise<void> {
-      const opened = sdk.open(new URL(`${issuer.url}/demo/mcp`), provider)
-      client = opened
-      await authorize(opened.connect())
+      client = sdk.open(new URL(`${issuer.url}/demo/mcp`), provider)
+      await authorize(client.connect())
       // The transport that was refused is spent.
-      await opened.close()
+      await reopen()
+    }
+
+    async function reopen(): Promise<void> {
+      await client.close()
       client = sdk.open(new URL(`${issuer.url}/demo/mcp`), provider)
       await client.connect()
     }
@@ -117,6 +120,12 @@ export function testSdk(sdk: Sdk): void {
 
     it('steps up when a tool needs more, and keeps what it had', async () => {
       const { subject } = await whoami()
+      if (sdk.refreshesToStepUp) {
+        expect(await outcome(client.callTool('add', { a: 20, b: 22 }))).to.include({ code: 403 })
+        const { refresh_token: _, ...kept } = wanted(provider.current)
+        provider.current = kept
+        await reopen()
+      }
       const asked = await authorize(client.callTool('add', { a: 20, b: 22 }))
       expect(wanted(asked.searchParams.get('scope')).split(' ')).to.include.members(['demo:read', 'demo:write'])
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { adapters } from '../../adapters/index.ts'
 import { ConfigError, loadConfig } from '../../src/config/load.ts'
+import { shown } from '../../src/config/shown.ts'
 import { parse, pathsIn, problemsIn, SECRET, sound } from './support.ts'
 
 describe('the configuration file', () => {
@@ -91,7 +92,15 @@ describe('the configuration file', () => {
     expect(JSON.stringify(problem)).not.to.contain('top-secret')
   })
 
+  it('hides a secret before any problem is made of it, and not the numbers of similar name', () => {
+    expect(shown('clientSecret', 'x')).to.equal('***')
+    expect(shown('idps[0].privateKey', 5)).to.equal('***')
+    expect(shown('tokens.accessTokenSeconds', 4000)).to.equal('4000')
+    expect(shown('limits.token', 0)).to.equal('0')
+  })
+
   it('does not quote the file when it is no YAML', async () => {
+    expect(JSON.stringify(await problemsIn('secret: !top-secret'))).not.to.contain('top-secret')
     const problems = await problemsIn('issuer: [a\nsecret: "top-secret\n  }: x')
     expect(problems[0]?.path).to.match(/^line \d+, column \d+$/)
     expect(JSON.stringify(problems)).not.to.contain('top-secret')

@@ -59,7 +59,7 @@ describe('outside development mode the configuration', () => {
   const weak = [
     SECRET.slice(1),
     'changeme-4f8a1c9e7b2d6035-4f8a1c9e7b2d6036',
-    'my-ChangeMe-Kx9Lq2Wn8Rt5Zv1Bc7Yd3',
+    'Kx9Lq2Wn8Rt5-ChangeMe-Zv1Bc7Yd3Hg6',
     'replace-this-by-the-output-of-openssl',
     'secret1-Kx9Lq2Wn8Rt5Zv1Bc7Yd3Hg6',
     'a'.repeat(64),

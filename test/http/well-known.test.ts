@@ -58,9 +58,8 @@ describe("the issuer's metadata", () => {
 
   it('is cached only when it was found, and only as the engine wants it', async () => {
     const failing = await startFor('', () => (ctx) => {
-      ctx.respond = false
-      ctx.res.statusCode = 500
-      ctx.res.end()
+      ctx.status = 500
+      ctx.body = {}
     })
     expect((await fetch(failing.url + OAUTH)).headers.get('cache-control')).to.equal(null)
     const strict = await startFor('', () => (ctx) => {

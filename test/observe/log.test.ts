@@ -110,7 +110,9 @@ describe('the log', () => {
     const { log, text } = logTo('json')
     log.warn({ code: 'unknown_client' }, 'refused')
     log.warn({ code: 'toString' }, 'refused')
+    log.warn({ password: 'misdirected' }, 'refused')
     expect(text()).to.contain('"code":"unknown_client"').and.not.to.contain('toString')
+    expect(text()).not.to.contain('misdirected')
   })
 
   it('writes one JSON object for each line, with a level and a time', () => {
