@@ -29,7 +29,7 @@ export async function listen(handler: Handler, { host, port }: ListenOptions): P
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       // Another program there would answer some of the browsers that ask for `localhost`.
-      if (code === '!') {
+      if (code === 'EADDRINUSE') {
         await close(first, 0)
         throw error
       }

@@ -34,7 +34,7 @@ export function wellKnownAliases({ issuer }: { readonly issuer: URL }): Middlewa
     await next()
     const read = ctx.method === 'GET' || ctx.method === 'HEAD'
     // On success only: a cache must not keep an outage alive.
-    if (read && ctx.status === 200 && !ctx.response.has('Cache-Control')) ctx.set('Cache-Control', CACHE_CONTROL)
+    if (read && ctx.status === 200 && !ctx.response.get('Cache-Control')) ctx.set('Cache-Control', CACHE_CONTROL)
   }
 }
 

@@ -25,7 +25,7 @@ export async function start(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   running.push(server)
   const { port } = server.address() as AddressInfo
-  const app = new Koa<RequestState>()
+  const app = new Koa<RequestState>({ proxy: true })
   app.on('error', () => undefined)
   for (const middleware of build(port)) app.use(middleware)
   server.on('request', app.callback())
@@ -155,13 +155,12 @@ export function engine(issuer: URL): Middleware {
       },
     ],
   })
-  provider.proxy = true
-  const handle = provider.callback()
+  const { compose } = provider as Provider & { compose(stack: readonly unknown[]): Middleware }
+  const handle = compose(provider.middleware)
   const prefix = issuer.pathname.replace(/\/$/, '')
-  return async (ctx) => {
-    ctx.respond = false
-    Object.assign(ctx.req, { baseUrl: prefix })
-    if (prefix !== '' && ctx.path.startsWith(`${prefix}/`)) ctx.req.url = ctx.req.url?.slice(prefix.length)
-    await handle(ctx.req, ctx.res)
+  return (ctx, next) => {
+    Object.assign(ctx, { mountPath: prefix })
+    if (prefix !== '' && ctx.path.startsWith(`${prefix}/`)) ctx.path = ctx.path.slice(prefix.length)
+    return handle(ctx, next)
   }
 }

@@ -204,7 +204,8 @@ describe('guarded fetch', () => {
   it('stops when its caller does', async () => {
     const port = await listen(net.createServer())
     const caller = new AbortController()
-    const answer = guardedFetch(TRUSTING)(`http://127.0.0.1:${port}/`, { signal: caller.signal })
+    const fetch = guardedFetch({ ...TRUSTING, timeoutMs: 600_000 })
+    const answer = fetch(`http://127.0.0.1:${port}/`, { signal: caller.signal })
     caller.abort()
     expect((await refusal(answer)).reason).to.equal('timeout')
   })
