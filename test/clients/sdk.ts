@@ -25,11 +25,6 @@ export interface Sdk {
   readonly name: string
   /** What the SDK throws when the user is needed. */
   readonly UnauthorizedError: new (
-  /**
-   * Whether it answers a 403 insufficient_scope with its refresh token, which cannot bring more scopes, instead of asking
-   * the user (typescript-sdk issue 2255). It then gives up, and its host has to start anew without the refresh token.
-   */
-  readonly refreshesToStepUp: boolean
     message?: string,
   ) => Error
   /**

@@ -105,7 +105,7 @@ describe('the request target', () => {
       request('GET https://issuer.example/a?b=c HTTP/1.1', 'Host: issuer.example'),
     )
     expect(status).to.equal(200)
-    expect(JSON.parse(body)).to.include({ url: '/a?b=c', href: 'http://issuer.example/a?b=c' })
+    expect(JSON.parse(body)).to.include({ url: '/a?b=c', href: 'https://issuer.example/a?b=c' })
   })
 
   const targets: readonly [string, number][] = [

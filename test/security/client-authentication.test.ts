@@ -44,6 +44,8 @@ describe('client authentication of a registration', () => {
       { jwks: { keys: Array.from({ length: 11 }, () => rsa) } },
       { jwks: { keys: [{ ...rsa, d: 'private' }] } },
       { jwks: { keys: [rsa, { kty: 'oct', k: 'secret' }] } },
+      { jwks: { keys: [{ kty: 'oct' }] } },
+      { jwks: { keys: [{ ...rsa, kty: 'rsa' }] } },
       { jwks: { keys: [{ ...rsa, n: 'x'.repeat(5000) }] } },
       { jwks: 'https://a.example/jwks.json' },
     ]) {

@@ -58,7 +58,10 @@ describe('registration of a client', () => {
 
   it('refuses a body that is no object', () => {
     for (const body of [undefined, null, 1, 'x', true, [], [{ redirect_uris }]]) {
-      expect(refused(body)).to.include({ error: 'invalid_client_metadata' })
+      expect(refused(body)).to.include({
+        error: 'invalid_client_metadata',
+        description: 'the body must be a JSON object',
+      })
     }
   })
 })

@@ -39,3 +39,45 @@ export async function startUpstream(redirectUris: readonly string[]): Promise<Up
     },
   }
 }
+
+/** What a browser has at the upstream IdP: cookies, and how many login forms it was shown. */
+export interface UpstreamBrowser {
+  readonly cookies: Map<string, string>
+  formsSeen: number
+}
+
+export const newUpstreamBrowser = (): UpstreamBrowser => ({ cookies: new Map(), formsSeen: 0 })
+
+/**
+ * Follows an authorization URL through the upstream IdP, fills in the login form if one is shown, and answers with the
+ * URL of our callback that the browser would open next.
+ */
+export async function signInUpstream(browser: UpstreamBrowser, start: URL, login: string): Promise<URL> {
+  let url = start
+  let form: URLSearchParams | undefined
+  for (let hops = 0; hops < 10; hops++) {
+    const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const response = await fetch(url, {
+      redirect: 'manual',
+      headers: { cookie },
+      ...(form && { method: 'POST', body: form }),
+    })
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (value) browser.cookies.set(name, value)
+      else browser.cookies.delete(name)
+    }
+    const location = response.headers.get('location')
+    if (location) {
+      url = new URL(location, url)
+      form = undefined
+      if (url.origin !== start.origin) return url
+    } else {
+      if (response.status !== 200)
+        throw new Error(`the upstream IdP answered ${response.status}: ${await response.text()}`)
+      browser.formsSeen += 1
+      form = new URLSearchParams({ login })
+    }
+  }
+  throw new Error('the upstream IdP never came to an end')
+}
