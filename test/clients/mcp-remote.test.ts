@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
@@ -40,13 +41,14 @@ describe('mcp-remote', function () {
       env: home.environment({ MCP_REMOTE_CONFIG_DIR: home.folder }),
       stderr: 'pipe',
     })
-    if (transport.stderr) user.follow(transport.stderr)
+    user.follow(transport.stderr as Readable)
     const host = new Client({ name: 'desktop-application', version: '1.0.0' })
     hosts.push(host)
     await Promise.race([host.connect(transport, { timeout: 45_000 }), user.stuck])
     return host
   }
 
+  const events = (name: string) => issuer.logged.filter(({ event }) => event === name).length
   const call = async (host: Client, name: string, args: Record<string, unknown> = {}) =>
     textOf(await host.callTool({ name, arguments: args }))
   const whoami = async (host: Client) => JSON.parse(await call(host, 'whoami')) as Me
@@ -67,12 +69,14 @@ describe('mcp-remote', function () {
 
     const second = await start()
     expect(await whoami(second)).to.deep.equal(before)
+    const issued = events('token.issued')
     restoreTime = passTime((issuer.config.tokens.accessTokenSeconds + 60) * 1000)
     expect(await whoami(second)).to.deep.equal(before)
+    expect(events('token.issued')).to.equal(issued + 1)
     await second.close()
 
     expect(await whoami(await start())).to.deep.equal(before)
-    expect(user.visits).to.have.length(1)
+    expect([user.visits.length, events('client.registered')]).to.deep.equal([1, 1])
   })
 
   it('steps up when a tool needs more', async () => {

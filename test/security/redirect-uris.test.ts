@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { configSchema } from '../../src/config/schema.ts'
-import { applicationType, checkRedirectUri, isDangerousScheme } from '../../src/provider/redirect-uris.ts'
+import { applicationType, checkRedirectUri, isDangerousScheme, parseUrl } from '../../src/provider/redirect-uris.ts'
 import { libraryClient } from '../support/library-client.ts'
 import { ACCEPTED } from './redirect-uris.accepted.ts'
 import { REFUSED } from './redirect-uris.refused.ts'
@@ -124,6 +124,15 @@ describe('redirect URI policy', () => {
       }),
       { numRuns: 5000 },
     )
+  })
+})
+
+describe('URL parsing', () => {
+  it('answers the same for accented letters however often it ran before', () => {
+    const accented = 'https://b\u00fccher.example/cb'
+    for (let count = 0; count < 100_000; count++) parseUrl(`https://a.example/${count}`)
+    expect(parseUrl(accented)?.href).to.equal('https://xn--bcher-kva.example/cb')
+    expect(parseUrl('https://')).to.equal(undefined)
   })
 })
 

@@ -35,11 +35,12 @@ async function configuration(clientId: string, clientSecret: string, redirectUri
     scopes: ['openid', 'profile', 'email'],
     claims: { openid: ['sub'], profile: ['name', 'preferred_username', 'groups'], email: ['email', 'email_verified'] },
     conformIdTokenClaims: false,
-    async findAccount(_ctx, login) {
+    async findAccount(_ctx, accountId) {
+      const login = accountId.replace(/^upstream-/, '')
       const person = PEOPLE[login] ?? { name: login, groups: [] }
       const email = `${login}@example.com`
-      const claims = { ...person, sub: `upstream-${login}`, email, email_verified: true, preferred_username: login }
-      return { accountId: login, claims: async () => claims }
+      const claims = { ...person, sub: accountId, email, email_verified: true, preferred_username: login }
+      return { accountId, claims: async () => claims }
     },
     // Consent is not what is tested here: whoever signs in agrees to what the client asks for.
     async loadExistingGrant({ oidc }) {
@@ -60,11 +61,13 @@ async function interact(provider: Provider, request: IncomingMessage, response: 
     return
   }
   const form = new URLSearchParams((await request.toArray()).join(''))
-  const accountId = form
+  const login = form
     .get('login')
     ?.toLowerCase()
     .replace(/[^a-z0-9]/g, '')
-  const result = accountId ? { login: { accountId } } : { error: 'access_denied', error_description: 'no name given' }
+  const result = login
+    ? { login: { accountId: `upstream-${login}` } }
+    : { error: 'access_denied', error_description: 'no name given' }
   await provider.interactionFinished(request, response, result)
 }
 
