@@ -28,7 +28,10 @@ export const entra = defineAdapter({
     /** The sign-in host of a national cloud. */
     authority: z
       .url({ protocol: /^https$/ })
-      .refine((url) => new URL(url).href === `${new URL(url).origin}/`, 'use an https origin without a path')
+      .refine(
+        (url) => URL.canParse(url) && new URL(url).href === `${new URL(url).origin}/`,
+        'use an https origin without a path',
+      )
       .default('https://login.microsoftonline.com'),
   }),
   open({ tenant, clientId, clientSecret, authority }, host) {

@@ -26,6 +26,8 @@ export const oidc = defineAdapter({
       allowInsecure: z.boolean().default(false),
     })
     .superRefine(({ issuer, allowInsecure }, context) => {
+      // This runs even when the URL itself was found wrong.
+      if (!URL.canParse(issuer)) return
       const { protocol, hostname, search, hash } = new URL(issuer)
       const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['issuer'], message })
       if (search || hash) refuse('use an issuer without a query and a fragment')

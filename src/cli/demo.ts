@@ -7,6 +7,7 @@ import { Command, Option } from 'commander'
 import open from 'open'
 import { Browser, walk } from '../demo/driver.ts'
 import { JourneyFailed, playJourney } from '../demo/journey.ts'
+import { parseUrl } from '../url.ts'
 
 /** Starts an issuer in development mode. Resolves when it listens. */
 export type StartIssuer = (options: { readonly port: number; readonly dataPath: string }) => Promise<StartedIssuer>
@@ -44,7 +45,7 @@ export function demoCommand(start: StartIssuer): Command {
 async function demo(options: Options, start: StartIssuer): Promise<void> {
   if (!options.start) {
     const wanted = options.url ?? DEFAULT_URL
-    if (!URL.canParse(wanted)) throw new JourneyFailed(`--url is not a URL: ${wanted}`)
+    if (!parseUrl(wanted)) throw new JourneyFailed(`--url is not a URL: ${wanted}`)
     if (await answers(wanted)) return play(new URL(wanted), options)
     if (options.url) throw new JourneyFailed(`Nothing answers at ${wanted}.`)
     console.log(`Nothing answers at ${DEFAULT_URL}.`)

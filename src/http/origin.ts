@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { Failure } from '../errors.ts'
+import { parseUrl } from '../url.ts'
 import type { Context, Middleware } from './state.ts'
 
 export interface OriginOptions {
@@ -75,7 +76,7 @@ function toOriginForm(ctx: Context): string | undefined {
   let named: string | undefined
   let origin = target
   if (!target.startsWith('/')) {
-    const url = URL.canParse(target) ? new URL(target) : undefined
+    const url = parseUrl(target)
     if (url === undefined || DEFAULT_PORTS[url.protocol] === undefined || url.username !== '' || url.password !== '') {
       throw new Failure('bad_request', 'the request target is neither a path nor a plain http URL')
     }

@@ -51,14 +51,14 @@ export function metadataUrl(resource: string): string {
  * `/mcp` and `/mcp/` may be two servers. Answers undefined when the value is no URL.
  */
 export function canonicalResource(value: string): string | undefined {
-  if (!URL.canParse(value)) return undefined
-  const url = new URL(value)
+  const url = parseUrl(value)
+  if (!url) return undefined
   return url.pathname === '/' && url.search === '' && url.hash === '' ? url.origin : url.href
 }
 
 /** @throws {TypeError} when the URL is not https, or http on a loopback host. */
 export function requireSecureUrl(value: string, what: string): URL {
-  const url = URL.canParse(value) ? new URL(value) : undefined
+  const url = parseUrl(value)
   const loopback = url && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
   if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && loopback))) {
     throw new TypeError(`${what} must be an https URL, or http on a loopback host: ${value}`)
@@ -70,4 +70,13 @@ export function requireSecureUrl(value: string, what: string): URL {
 export function requireScopeTokens(scopes: readonly string[], what: string): void {
   const wrong = scopes.find((scope) => !isScopeToken(scope))
   if (wrong !== undefined) throw new TypeError(`${what} holds ${JSON.stringify(wrong)}, which is not a scope`)
+}
+
+/** Not by `URL.canParse`, which answers wrongly on Node 20 for accented letters once the call is compiled. */
+function parseUrl(value: string): URL | undefined {
+  try {
+    return new URL(value)
+  } catch {
+    return undefined
+  }
 }

@@ -3,6 +3,7 @@
  * see: no hidden or reordering characters, no endless names, no host that looks like another one, no link that runs code.
  */
 import { domainToUnicode } from 'node:url'
+import { parseUrl } from '../url.ts'
 
 const longest = 64
 const blanks = /[\s\u0085\u2800]+/gu
@@ -82,5 +83,6 @@ const runs = new Set(['javascript:', 'data:', 'vbscript:', 'blob:', 'file:', 'fi
  */
 export function safeHref(url: string): string {
   if (/^\/(?![/\\])/.test(url)) return url
-  return URL.canParse(url) && !runs.has(new URL(url).protocol) ? url : ''
+  const parsed = parseUrl(url)
+  return parsed && !runs.has(parsed.protocol) ? url : ''
 }

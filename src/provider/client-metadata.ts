@@ -7,7 +7,7 @@
  * the body are bounded before it comes here.
  */
 import { z } from 'zod'
-import { parseUrl } from './redirect-uris.ts'
+import { parseUrl } from '../url.ts'
 
 /** The members we keep. All others, `client_name#de` and the like included, are ignored. */
 export const CLIENT_MEMBERS = [

@@ -9,6 +9,7 @@
  * goes there, never this server, and issuers inside a company have clients there.
  */
 import ipaddr from 'ipaddr.js'
+import { parseUrl } from '../url.ts'
 
 /** In UTF-16 code units. */
 export const MAX_URI_LENGTH = 512
@@ -52,18 +53,6 @@ const refuse = (reason: string): RedirectUriVerdict => ({ ok: false, reason })
 /** Whether no application may use this scheme, whatever the configuration says. */
 export function isDangerousScheme(scheme: string): boolean {
   return dangerousSchemes.has(scheme) || dangerousPrefixes.some((prefix) => scheme.startsWith(prefix))
-}
-
-/**
- * Parses without throwing. `URL.canParse` would be shorter, but Node 20 answers wrongly for accented letters once the
- * call is compiled, so a verdict would depend on how long the process has run.
- */
-export function parseUrl(text: string): URL | undefined {
-  try {
-    return URL.canParse(text) ? new URL(text) : undefined
-  } catch {
-    return undefined
-  }
 }
 
 /** Judges one redirect URI. `reason` is a sentence part without quotes and without the URI, fit for an OAuth error. */

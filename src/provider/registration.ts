@@ -6,8 +6,10 @@
  * what the application type is. Members are in `client-metadata.ts`, redirect URIs in `redirect-uris.ts`. Reading,
  * fetching and storing are for the callers. Nothing here throws, whatever it is given.
  */
+
+import { parseUrl } from '../url.ts'
 import { type ClientMetadataInput, clientMetadata, present } from './client-metadata.ts'
-import { applicationType, checkRedirectUri, MAX_URI_LENGTH, parseUrl, type RedirectPolicy } from './redirect-uris.ts'
+import { applicationType, checkRedirectUri, MAX_URI_LENGTH, type RedirectPolicy } from './redirect-uris.ts'
 import { scopeTokens } from './scopes.ts'
 
 export interface RegistrationPolicy extends RedirectPolicy {

@@ -5,7 +5,7 @@
  * Owns the canonical form. It is not what URL parsers make of a resource: two paths that differ in case, in a percent
  * escape or in a final slash are two audiences. Only differences that cannot name another server are levelled.
  */
-import { parseUrl } from './redirect-uris.ts'
+import { parseUrl } from '../url.ts'
 
 const maxLength = 2048
 const notInUri = /[^A-Za-z0-9\-._~:/?[\]@!$&'()*+,;=%]/

@@ -148,6 +148,7 @@ describe('entra', () => {
       expect(verdict({ authority: 'https://login.microsoftonline.us' })).to.equal(true)
       expect(verdict({ authority: 'http://login.microsoftonline.us' })).to.equal(false)
       expect(verdict({ authority: 'https://login.microsoftonline.us/common' })).to.equal(false)
+      expect(verdict({ authority: 'login.microsoftonline.us' })).to.equal(false)
     })
   })
 })

@@ -1,3 +1,5 @@
+import dc from "node:diagnostics_channel"; dc.subscribe("http.server.response.finish", (m) => { const x = m as any; console.log("REQ", x.request.method, x.request.url.slice(0,60), x.response.statusCode, x.request.headers.authorization?.slice(0,12)) })
+import { createRequire } from "node:module"; const require = createRequire(import.meta.url)
 import { expect } from 'chai'
 import { freePort } from '../cli/support.ts'
 import { passTime } from '../support/clock.ts'
@@ -49,6 +51,6 @@ describe("the MCP Inspector's command line", function () {
     await inspect(['--method', 'tools/call', '--tool-name', 'whoami', '--stored-auth-only'])
     await inspect(['--method', 'tools/call', '--tool-name', 'add', '--tool-arg', 'a=20', 'b=22'], 'y\n')
     await inspect(['--method', 'tools/call', '--tool-name', 'whoami', '--relogin'])
-    console.log(user.visits, issuer.logged.map((l) => l.event))
+    console.log(JSON.stringify(issuer.logged.slice(-8), null, 1), require('fs').readdirSync(home.folder,{recursive:true}))
   })
 })

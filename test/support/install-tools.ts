@@ -11,14 +11,14 @@ const complete = () =>
 if (complete()) console.log('The test tools are installed.')
 else {
   mkdirSync(toolsFolder, { recursive: true })
-  const manifest = { private: true, description: 'Written by npm run tools', dependencies: wanted }
+  // The one install script that npm must run: it fetches the Node of this machine's kind.
+  const allowScripts = { node: true, '@modelcontextprotocol/inspector': false }
+  const manifest = { private: true, description: 'Written by npm run tools', dependencies: wanted, allowScripts }
   writeFileSync(join(toolsFolder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
-  const { status, error } = spawnSync('npm', ['install', '--no-audit', '--no-fund'], {
-    cwd: toolsFolder,
-    stdio: 'inherit',
-    // The settings of the npm that runs this script name the project's folder.
-    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_'))),
-  })
+  // The prefix is said because the npm that runs this script hands down its own. Its Node is too old for the tools, which
+  // is why they get another one, so its warnings about that are no news.
+  const args = ['install', '--prefix', toolsFolder, '--no-audit', '--no-fund', '--loglevel=error']
+  const { status, error } = spawnSync('npm', args, { cwd: toolsFolder, stdio: 'inherit' })
   if (error || status !== 0 || !complete()) {
     console.error(`The test tools could not be installed into ${toolsFolder}${error ? `: ${error.message}` : ''}.`)
     process.exitCode = 1

@@ -28,6 +28,8 @@ export interface TestOptions {
   /** Changes the configuration; given the issuer's URL. */
   readonly config?: (defaults: ConfigInput, url: string) => ConfigInput
   readonly adapters?: readonly AdapterType[]
+  /** A free one when absent. */
+  readonly port?: number
   /** Path of the issuer, for instance `/t1`. */
   readonly path?: string
   readonly fetchForClients?: Fetch
@@ -38,7 +40,7 @@ export interface TestOptions {
 export async function startIssuer(options: TestOptions = {}): Promise<TestIssuer> {
   const folder = await mkdtemp(join(tmpdir(), 'consulate-test-'))
   const server = createServer()
-  const url = `http://localhost:${await listen(server)}${options.path ?? ''}`
+  const url = `http://localhost:${await listen(server, options.port)}${options.path ?? ''}`
   const input = defaults(url, folder)
   const config = configSchema.parse(options.config?.(input, url) ?? input)
   const logged: Record<string, unknown>[] = []
@@ -75,9 +77,9 @@ export async function startIssuer(options: TestOptions = {}): Promise<TestIssuer
   }
 }
 
-/** Listens on a free port of `localhost` and answers the port. */
-export async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
+/** Listens on a port of `localhost`, a free one unless told, and answers the port. */
+export async function listen(server: Server, port = 0): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(port, 'localhost', resolve))
   return (server.address() as AddressInfo).port
 }
 

@@ -34,7 +34,6 @@ async function configuration(clientId: string, clientSecret: string, redirectUri
     pkce: { required: () => true },
     scopes: ['openid', 'profile', 'email'],
     claims: { openid: ['sub'], profile: ['name', 'preferred_username', 'groups'], email: ['email', 'email_verified'] },
-    conformIdTokenClaims: false,
     async findAccount(_ctx, accountId) {
       const login = accountId.replace(/^upstream-/, '')
       const person = PEOPLE[login] ?? { name: login, groups: [] }
