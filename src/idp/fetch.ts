@@ -77,7 +77,7 @@ export function guardedFetch(options: GuardOptions): GuardedFetch {
     const request = new Request(input, init as RequestInit)
     const url = new URL(request.url)
     checkUrl(url, mayBePrivate)
-    const limit = AbortSignal.timeout(timeoutMs)
+    const deadline = limitTo(timeoutMs, init?.signal ?? request.signal)
     try {
       const response = await fetch(url, {
         method: request.method,
@@ -85,7 +85,7 @@ export function guardedFetch(options: GuardOptions): GuardedFetch {
         body: request.body && new Uint8Array(await request.arrayBuffer()),
         redirect: 'manual',
         dispatcher: agent,
-        signal: AbortSignal.any([limit, request.signal]),
+        signal: deadline.signal,
       })
       if (response.status >= 300 && response.status < 400) {
         await response.body?.cancel()
@@ -94,8 +94,24 @@ export function guardedFetch(options: GuardOptions): GuardedFetch {
       return await complete(response, maxBytes, url)
     } catch (error) {
       throw refusal(error, url)
+    } finally {
+      deadline.clear()
     }
   }
+}
+
+/** Aborts after a time or with the caller. By hand, since signals made by AbortSignal.any hold their sources weakly. */
+function limitTo(timeoutMs: number, caller: AbortSignal) {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(new DOMException('too late', 'TimeoutError')), timeoutMs)
+  const stop = () => controller.abort(caller.reason)
+  if (caller.aborted) stop()
+  caller.addEventListener('abort', stop)
+  const clear = () => {
+    clearTimeout(timer)
+    caller.removeEventListener('abort', stop)
+  }
+  return { signal: controller.signal, clear }
 }
 
 function checkUrl(url: URL, mayBePrivate: (host: string) => boolean): void {
@@ -149,11 +165,14 @@ async function complete(response: Awaited<ReturnType<typeof fetch>>, maxBytes: n
 }
 
 function refusal(error: unknown, url: URL): FetchRefused {
+  let detail = 'unknown error'
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof FetchRefused) return cause
     if (cause.name === 'TimeoutError' || cause.name === 'AbortError') {
       return new FetchRefused('timeout', `${url.origin} did not answer in time`, { cause: error })
     }
+    // The innermost one knows: a refused connection, an unknown name, a certificate nobody vouches for.
+    detail = 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
   }
-  return new FetchRefused('network', `${url.origin} cannot be reached`, { cause: error })
+  return new FetchRefused('network', `${url.origin} cannot be reached (${detail})`, { cause: error })
 }

@@ -50,14 +50,20 @@ export function accountId(idp: string, subject: string): string {
     .digest('base64url')
 }
 
+/** The account as the library hands it around, with what the IdP said about the user. */
+interface KnownAccount extends ProviderAccount {
+  readonly profile: Claims
+}
+
 /** What an ID token may say, by scope (OpenID Connect Core section 5.4). */
-export function asProviderAccount(account: Account): ProviderAccount {
-  const { name, email, emailVerified, username } = account.claims
+export function asProviderAccount({ id, claims: profile }: Account): KnownAccount {
+  const { name, email, emailVerified, username } = profile
   return {
-    accountId: account.id,
+    accountId: id,
+    profile,
     async claims() {
       return {
-        sub: account.id,
+        sub: id,
         ...(name ? { name } : undefined),
         ...(username ? { preferred_username: username } : undefined),
         ...(email ? { email, email_verified: emailVerified ?? false } : undefined),
@@ -67,8 +73,10 @@ export function asProviderAccount(account: Account): ProviderAccount {
 }
 
 /** The claims about the user that access tokens for a resource carry, as its configuration says. */
-export function accessTokenClaims(account: Account, wanted: readonly (keyof Claims)[]): Record<string, unknown> {
-  return Object.fromEntries(
-    wanted.map((claim) => [claim, account.claims[claim]]).filter(([, value]) => value !== undefined),
-  )
+export function accessTokenClaims(
+  account: ProviderAccount | undefined,
+  wanted: readonly (keyof Claims)[],
+): Record<string, unknown> {
+  const { profile = {} } = (account ?? {}) as Partial<KnownAccount>
+  return Object.fromEntries(wanted.map((claim) => [claim, profile[claim]]).filter(([, value]) => value !== undefined))
 }

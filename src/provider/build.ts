@@ -93,14 +93,10 @@ export function buildProvider(parts: EngineParts): Provider {
       const account = await accounts.find(id)
       return account && asProviderAccount(account)
     },
-    async extraTokenClaims(_ctx, token) {
+    async extraTokenClaims(ctx, token) {
       if (token.kind !== 'AccessToken') return undefined
-      const resource = resources.named(String(token.aud))
-      const account = await accounts.find(token.accountId)
-      return {
-        grant_id: token.grantId,
-        ...(resource && account ? accessTokenClaims(account, resource.claims) : undefined),
-      }
+      const wanted = resources.named(String(token.aud))?.claims ?? []
+      return { grant_id: token.grantId, ...accessTokenClaims(ctx.oidc.account, wanted) }
     },
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: async () => false,

@@ -12,6 +12,8 @@ import { normaliseScope } from './scopes.ts'
 
 const FORM_LIMIT = 16 * 1024
 const REGISTRATION_LIMIT = 16 * 1024
+/** Milliseconds. */
+const COUNT_INTERVAL = 5000
 
 /** Mount on GET `/authorize`. */
 export function normaliseAuthorization(resources: Resources): Middleware {
@@ -62,12 +64,13 @@ export function normaliseRegistrationRequest(resources: Resources, store: Store,
     scopes: [...OPENID_SCOPES, ...resources.all.flatMap((resource) => Object.keys(resource.scopes))],
     grantTypes: ['authorization_code', 'refresh_token'],
   }
+  const isFull = capacity(store, rules.maxClients)
   return async function canonicalRegistration(ctx, next) {
     const body = await readBody(ctx, { limit: REGISTRATION_LIMIT })
     if (!ctx.is('application/json')) return refuse(ctx, 'invalid_client_metadata', 'send JSON as application/json')
     const outcome = normaliseRegistration(parseJson(body, { depth: 6 }), policy)
     if (!outcome.ok) return refuse(ctx, outcome.error, outcome.description)
-    if ((await store.count('Client')) >= rules.maxClients) {
+    if (await isFull()) {
       ctx.set('Retry-After', '3600')
       return refuse(ctx, 'temporarily_unavailable', 'too many clients are registered', 503)
     }
@@ -93,4 +96,19 @@ function canonicalResourceIn(query: URLSearchParams, resources: Resources) {
     indicator === undefined ? resources.implied(query.get('scope') ?? undefined) : resources.named(indicator)
   if (resource) query.set('resource', resource.resource)
   return resource
+}
+
+/** Counting is a scan, so it is done now and then; in between, each registration counts as one more. */
+function capacity(store: Store, max: number): () => Promise<boolean> {
+  let clients = 0
+  let countedAt = Number.NEGATIVE_INFINITY
+  return async () => {
+    const now = performance.now()
+    if (now - countedAt > COUNT_INTERVAL) {
+      countedAt = now
+      clients = await store.count('Client')
+    }
+    clients += 1
+    return clients > max
+  }
 }

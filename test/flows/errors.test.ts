@@ -153,6 +153,29 @@ describe('errors', () => {
     })
   })
 
+  it('are 503 for registrations beyond the limit, and those already made go on working', async () => {
+    const full = await startIssuer({ config: (defaults) => ({ ...defaults, registration: { maxClients: 2 } }) })
+    const first = await register(full.url)
+    await register(full.url)
+    const { status, headers, body } = await postJson(`${full.url}/register`, { redirect_uris: ['https://a.example/'] })
+    const tokens = await obtainTokens(full.url, first)
+    await full.close()
+    expect([status, body.error]).to.deep.equal([503, 'temporarily_unavailable'])
+    expect(headers.get('retry-after')).to.match(/^\d+$/)
+    expect(tokens.access_token).to.be.a('string')
+  })
+
+  it('do not come to a client with a live grant, while unused ones are dropped after a day', async () => {
+    const used = await register(issuer.url)
+    const unused = await register(issuer.url)
+    const { refresh_token } = await obtainTokens(issuer.url, used)
+    issuer.advance(2 * 86_400_000)
+    const kept = await refresh(issuer.url, used, refresh_token)
+    const dropped = await fetch(authorizationRequest(issuer.url, unused).url, { redirect: 'manual' })
+    issuer.advance(-2 * 86_400_000)
+    expect([kept.status, dropped.status]).to.deep.equal([200, 400])
+  })
+
   describe('while the store does not answer', () => {
     const unavailable = (response: { status: number; headers: Headers }) => {
       expect(response.status).to.equal(503)
