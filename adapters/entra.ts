@@ -27,11 +27,8 @@ export const entra = defineAdapter({
       .refine((secret) => !GUID.test(secret.toLowerCase()), 'this is the ID of the secret; use its value'),
     /** The sign-in host of a national cloud. */
     authority: z
-      .url({ protocol: /^https$/ })
-      .refine(
-        (url) => URL.canParse(url) && new URL(url).href === `${new URL(url).origin}/`,
-        'use an https origin without a path',
-      )
+      .url({ protocol: /^https$/, abort: true })
+      .refine((url) => new URL(url).href === `${new URL(url).origin}/`, 'use an https origin without a path')
       .default('https://login.microsoftonline.com'),
   }),
   open({ tenant, clientId, clientSecret, authority }, host) {

@@ -10,7 +10,7 @@ export const oidc = defineAdapter({
   options: z
     .strictObject({
       /** The issuer identifier, exactly as the IdP publishes it. */
-      issuer: z.url({ protocol: /^https?$/ }),
+      issuer: z.url({ protocol: /^https?$/, abort: true }),
       clientId: z.string().min(1),
       /** Absent for a public client. */
       clientSecret: z.string().min(1).optional(),
@@ -26,8 +26,6 @@ export const oidc = defineAdapter({
       allowInsecure: z.boolean().default(false),
     })
     .superRefine(({ issuer, allowInsecure }, context) => {
-      // This runs even when the URL itself was found wrong.
-      if (!URL.canParse(issuer)) return
       const { protocol, hostname, search, hash } = new URL(issuer)
       const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['issuer'], message })
       if (search || hash) refuse('use an issuer without a query and a fragment')

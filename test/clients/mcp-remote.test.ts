@@ -50,7 +50,7 @@ describe('mcp-remote', function () {
 
   const events = (name: string) => issuer.logged.filter(({ event }) => event === name).length
   const call = async (host: Client, name: string, args: Record<string, unknown> = {}) =>
-    textOf(await host.callTool({ name, arguments: args }))
+    textOf(await Promise.race([host.callTool({ name, arguments: args }), user.stuck]))
   const whoami = async (host: Client) => JSON.parse(await call(host, 'whoami')) as Me
 
   it('signs the user in and reaches the tools', async () => {

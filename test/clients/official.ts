@@ -1,23 +1,17 @@
 /** Official clients as processes of their own, each with a home of its own, and the user in front of them. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { Browser, type Choices, walk } from '../../src/demo/driver.ts'
+import { Browser, walk } from '../../src/demo/driver.ts'
+import { type Ended, Program } from '../cli/support.ts'
 
-export interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-/** A home folder without any history, and the processes that live in it. */
+/** A home folder without any history, and the programs that live in it. */
 export class Home {
   readonly folder: string
-  readonly #children: ChildProcess[] = []
+  readonly #programs: Program[] = []
 
   private constructor(folder: string) {
     this.folder = folder
@@ -27,14 +21,14 @@ export class Home {
     return new Home(await mkdtemp(join(tmpdir(), 'consulate-client-')))
   }
 
-  /** An environment in which nothing of this machine's user is found, and no browser window opens. */
+  /** An environment in which a program finds nothing of the person who runs the tests, and opens no browser window. */
   environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
     return { PATH: process.env.PATH ?? '', HOME: this.folder, BROWSER: 'true', ...more }
   }
 
   /**
-   * Runs a program to its end, with a user who follows what it prints and types `input`.
-   * @throws {Error} when a sign-in fails
+   * Runs a program to its end, in front of a user who follows what it prints.
+   * @throws {Error} when the user is stuck in a sign-in
    */
   async run(
     user: User,
@@ -42,49 +36,37 @@ export class Home {
     options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string } = {},
   ): Promise<Ended> {
     const child = spawn(command, args, { cwd: this.folder, env: this.environment(options.env) })
-    this.#children.push(child)
-    let out = ''
-    let err = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text
-    })
+    const program = new Program(child)
+    this.#programs.push(program)
     user.follow(child.stdout)
     user.follow(child.stderr)
     child.stdin.end(options.input)
-    const closed = once(child, 'close').then(([code]) => ({ code: code as number | null, out, err }))
-    return Promise.race([closed, user.stuck])
+    return Promise.race([program.ended, user.stuck])
   }
 
+  /** Ends what still runs and removes the folder. */
   async close(): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue
-      child.kill('SIGKILL')
-      await once(child, 'exit')
-    }
+    for (const program of this.#programs) program.signal('SIGKILL')
+    await Promise.all(this.#programs.map(({ ended }) => ended))
     await rm(this.folder, { recursive: true, force: true })
   }
 }
 
-/** Opens each authorization request of an issuer that a program prints, signs in and approves. */
+/** Opens each authorization request of an issuer that a program prints, approves and signs in. */
 export class User {
   /** The authorization requests that were opened. */
   readonly visits: URL[] = []
   /** Rejects with the reason when a sign-in fails; never resolves. */
   readonly stuck: Promise<never>
   readonly #issuer: string
-  readonly #choices: Choices
   #fail: (reason: unknown) => void = () => {}
 
-  constructor(issuer: string, choices: Choices = { buttons: { persona: 'ada' } }) {
+  constructor(issuer: string) {
     this.#issuer = issuer
-    this.#choices = choices
     this.stuck = new Promise((_resolve, reject) => {
       this.#fail = reject
     })
-    // Whoever waits for the program learns of it; without one there is nobody to tell.
+    // It is for those who wait for a program; when nobody does, the reason is of no interest.
     this.stuck.catch(() => {})
   }
 
@@ -97,6 +79,34 @@ export class User {
 
   #visit(url: URL): void {
     this.visits.push(url)
-    walk(new Browser(), url, this.#choices).catch(this.#fail)
+    signIn(url).catch(this.#fail)
   }
+}
+
+/** How long a program may take to listen at its redirect URI. Milliseconds. */
+const PATIENCE = 15_000
+
+async function signIn(url: URL): Promise<void> {
+  const { origin, pathname } = new URL(url.searchParams.get('redirect_uri') ?? '')
+  const browser = new Browser({ until: (next) => next.origin === origin && next.pathname === pathname })
+  const { url: back, page } = await walk(browser, url, { buttons: { persona: 'ada' } })
+  if (page) throw new Error(`the sign-in ended at “${page.title}”`)
+  // mcp-remote opens the browser for a step-up before it listens. No person is fast enough to notice.
+  const deadline = Date.now() + PATIENCE
+  let answer = await arrive(back)
+  while (!answer && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    answer = await arrive(back)
+  }
+  if (!answer?.ok) throw new Error(`the redirect URI answered with ${answer?.status ?? 'nothing'}`)
+}
+
+/** @returns undefined when nobody listens */
+async function arrive(url: URL): Promise<Response | undefined> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(PATIENCE) }).catch((error: unknown) => {
+    if ((error as { cause?: { code?: string } }).cause?.code === 'ECONNREFUSED') return undefined
+    throw error
+  })
+  await answer?.body?.cancel()
+  return answer
 }

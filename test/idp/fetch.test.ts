@@ -4,10 +4,16 @@ import net, { type AddressInfo, type Server } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import type { Fetch } from '../../src/adapter.ts'
-import { FetchRefused, type GuardOptions, guardedFetch } from '../../src/idp/fetch.ts'
+import { FetchRefused, type GuardOptions, guardedFetch, type Lookup } from '../../src/idp/fetch.ts'
 
 const PUBLIC_ONLY: GuardOptions = { timeoutMs: 15_000, maxBytes: 65_536, allowPrivate: false }
 const TRUSTING: GuardOptions = { ...PUBLIC_ONLY, allowPrivate: true }
+
+/** Name resolution that always answers with these. */
+function answering(...addresses: string[]): Lookup {
+  const resolved = addresses.map((address) => ({ address, family: net.isIP(address) }))
+  return (_host, done) => done(null, resolved)
+}
 
 describe('guarded fetch', () => {
   const servers: Server[] = []
@@ -84,11 +90,7 @@ describe('guarded fetch', () => {
     ] as const) {
       it(`makes no connection when a name resolves to ${words}`, async () => {
         const { port, seen } = await victim()
-        const lookup: GuardOptions['lookup'] = (_host, done) =>
-          done(
-            null,
-            addresses.map((address) => ({ address, family: net.isIP(address) })),
-          )
+        const lookup = answering(...addresses)
         const { reason } = await refusal(guardedFetch({ ...PUBLIC_ONLY, lookup })(`https://evil.test:${port}/`))
         expect(reason).to.equal('address')
         expect(seen.connections).to.equal(0)
@@ -98,8 +100,7 @@ describe('guarded fetch', () => {
     it('judges the very answer it would connect to, so that a name cannot change in between', async () => {
       const { port, seen } = await victim()
       const answers = ['127.0.0.1', '8.8.8.8']
-      const lookup: GuardOptions['lookup'] = (_host, done) =>
-        done(null, [{ address: answers.shift() ?? '127.0.0.1', family: 4 }])
+      const lookup: Lookup = (_host, done) => done(null, [{ address: answers.shift() ?? '127.0.0.1', family: 4 }])
       const { reason } = await refusal(guardedFetch({ ...PUBLIC_ONLY, lookup })(`https://rebind.test:${port}/`))
       expect(reason).to.equal('address')
       expect(answers).to.deep.equal(['8.8.8.8'])
@@ -107,14 +108,11 @@ describe('guarded fetch', () => {
     })
 
     it('refuses plain http before looking anything up', async () => {
-      let lookups = 0
-      const lookup: GuardOptions['lookup'] = (_host, done) => {
-        lookups += 1
-        done(new Error('no such name'), [])
+      const lookup: Lookup = () => {
+        throw new Error('nobody may ask')
       }
       const { reason } = await refusal(guardedFetch({ ...PUBLIC_ONLY, lookup })('http://client.test/'))
       expect(reason).to.equal('protocol')
-      expect(lookups).to.equal(0)
     })
 
     it('reaches a private host that is on the list, and no other', async () => {
@@ -127,8 +125,7 @@ describe('guarded fetch', () => {
 
     it('connects to the address that the name resolved to', async () => {
       const { port, seen } = await victim()
-      const lookup: GuardOptions['lookup'] = (_host, done) => done(null, [{ address: '127.0.0.1', family: 4 }])
-      await guardedFetch({ ...TRUSTING, lookup })(`http://idp.test:${port}/`)
+      await guardedFetch({ ...TRUSTING, lookup: answering('127.0.0.1') })(`http://idp.test:${port}/`)
       expect(seen.connections).to.equal(1)
     })
   })
@@ -202,7 +199,7 @@ describe('guarded fetch', () => {
 
   it('answers with a complete Response of the platform, decoded', async () => {
     const origin = await serve((_, response) => {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip', 'content-length': 31 })
+      response.setHeader('content-type', 'application/json').setHeader('content-encoding', 'gzip')
       response.end(gzipSync('{"ok":true}'))
     })
     const response = await guardedFetch(TRUSTING)(origin)
