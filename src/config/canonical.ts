@@ -1,4 +1,4 @@
-/** One spelling for each URL that identifies something, and which hosts are this machine. */
+/** The right spelling of an identifier, as close as possible to what was written, for the remedy of a mistake. */
 
 /**
  * The canonical form of a resource identifier (RFC 8707 section 2): scheme and host in lower case, no default port, no
@@ -6,7 +6,7 @@
  *
  * @throws {TypeError} when the text is not an absolute URL.
  */
-export function canonicalResource(text: string): string {
+export function closestResource(text: string): string {
   const url = new URL(text)
   url.username = ''
   url.password = ''
@@ -19,15 +19,9 @@ export function canonicalResource(text: string): string {
  *
  * @throws {TypeError} when the text is not an absolute URL.
  */
-export function canonicalIssuer(text: string): string {
-  const url = new URL(canonicalResource(text))
+export function closestIssuer(text: string): string {
+  const url = new URL(closestResource(text))
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
-}
-
-/** Whether a host name, as written in a URL or given to `listen`, can only mean this machine. */
-export function isLoopbackHost(host: string): boolean {
-  const name = host.toLowerCase().replace(/^\[(.*)\]$/, '$1')
-  return name === 'localhost' || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name)
 }
 
 export function asHttps(url: string): string {

@@ -1,5 +1,6 @@
 /** Rules for the MCP servers in `resources`: their identifiers, scopes, IdPs and introspection credentials. */
-import { asHttps, canonicalResource, isLoopbackHost } from './canonical.ts'
+import { canonicalResource, isLoopbackHost } from '../url.ts'
+import { asHttps, closestResource } from './canonical.ts'
 import type { Problem } from './problem.ts'
 import type { Config } from './schema.ts'
 import { secretWeakness } from './secret-strength.ts'
@@ -11,9 +12,6 @@ type Resource = NonNullable<NonNullable<Candidate['resources']>[number]>
 
 /** Scopes that OpenID Connect gives a meaning of its own. */
 const RESERVED_SCOPES = new Set(['openid', 'offline_access'])
-
-/** What RFC 3986 allows nowhere in a URI. Clients repeat the identifier byte by byte, so it must not depend on a parser. */
-const NOT_IN_URI = /[^A-Za-z0-9\-._~:/?[\]@!$&'()*+,;=%]|%(?![0-9A-Fa-f]{2})/
 
 export function resourceRules(config: Candidate): Problem[] {
   const { development, idps, resources } = config
@@ -46,12 +44,14 @@ function identifierRules({ resource }: Resource, at: string, seen: Set<string>):
   if (resource === undefined) return []
   const path = `${at}.resource`
   const problems: Problem[] = []
-  const canonical = canonicalResource(resource)
+  const canonical = closestResource(resource)
   const { protocol, hostname, search } = new URL(canonical)
   const local = isLoopbackHost(hostname)
   const right = local ? canonical : asHttps(canonical)
   if (resource !== canonical) problems.push(problemAt(path, resource, `Write the canonical form: ${right}`))
-  if (NOT_IN_URI.test(canonical)) problems.push(problemAt(path, resource, 'Percent-encode what a URL may not hold.'))
+  // Clients repeat the identifier byte by byte, so it must not depend on how lenient a parser is.
+  else if (!canonicalResource(resource))
+    problems.push(problemAt(path, resource, 'Percent-encode what a URL may not hold.'))
   if (search !== '') problems.push(problemAt(path, resource, 'Remove the query; a resource is named by its path.'))
   if (protocol !== 'https:' && !local) {
     const remedy = `Use https; http is for localhost, 127.0.0.1 and [::1] only: ${right}`

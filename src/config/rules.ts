@@ -5,7 +5,8 @@
  * whatever part of a configuration has the right shape, so that all mistakes are reported at once.
  */
 import type { AdapterType } from '../adapter.ts'
-import { asHttps, canonicalIssuer, isLoopbackHost } from './canonical.ts'
+import { isLoopbackHost } from '../url.ts'
+import { asHttps, closestIssuer } from './canonical.ts'
 import type { Problem } from './problem.ts'
 import { resourceRules } from './resource-rules.ts'
 import type { Config } from './schema.ts'
@@ -29,7 +30,7 @@ export function checkRules(config: Candidate, adapterTypes: readonly AdapterType
 
 function issuerRules({ development, issuer }: Candidate): Problem[] {
   if (issuer === undefined) return []
-  const canonical = canonicalIssuer(issuer)
+  const canonical = closestIssuer(issuer)
   const { protocol, hostname } = new URL(canonical)
   const local = isLoopbackHost(hostname)
   const right = local ? canonical : asHttps(canonical)

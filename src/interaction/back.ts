@@ -5,7 +5,8 @@
  */
 import type { Context } from 'koa'
 import { type ErrorCode, Failure, type WayBack } from '../errors.ts'
-import { displayHost, isLoopback } from '../pages/text.ts'
+import { displayHost } from '../pages/text.ts'
+import { isLoopbackHost } from '../url.ts'
 
 /** A web host, a program on this device, or an application with a URI scheme of its own. */
 export type RedirectKind = 'web' | 'device' | 'app'
@@ -13,7 +14,7 @@ export type RedirectKind = 'web' | 'device' | 'app'
 export function redirectKind(target: string | URL): RedirectKind {
   const { protocol, hostname } = new URL(target)
   if (protocol !== 'https:' && protocol !== 'http:') return 'app'
-  return isLoopback(hostname) ? 'device' : 'web'
+  return isLoopbackHost(hostname) ? 'device' : 'web'
 }
 
 export function wayBack(target: URL): WayBack {

@@ -1,7 +1,7 @@
 /**
  * The resource side of OAuth for an MCP server: metadata (RFC 9728), bearer check (RFC 6750, RFC 9068) and challenges.
- * This folder is public as `consulate/mcp` and imports nothing of the issuer, so that a server on another machine can use
- * it. Issuing tokens is left to the issuer, MCP itself to the MCP SDK.
+ * This folder is public as `consulate/mcp` and imports of the issuer nothing but `url.ts`, so that a server on another
+ * machine can use it. Issuing tokens is left to the issuer, MCP itself to the MCP SDK.
  *
  * ```ts
  * import { protectedResource } from 'consulate/mcp'

@@ -1,4 +1,5 @@
 /** The identity of a protected resource: its canonical URL, its metadata document and where that is published (RFC 9728). */
+import { isLoopbackHost, parseUrl } from '../url.ts'
 import { isScopeToken } from './challenge.ts'
 
 export interface MetadataOptions {
@@ -46,21 +47,10 @@ export function metadataUrl(resource: string): string {
   return `${url.origin}/.well-known/oauth-protected-resource${url.pathname.replace(/\/$/, '')}${url.search}`
 }
 
-/**
- * One spelling for one resource: scheme and host in lower case, no slash for a root. Any other slash is kept, because
- * `/mcp` and `/mcp/` may be two servers. Answers undefined when the value is no URL.
- */
-export function canonicalResource(value: string): string | undefined {
-  const url = parseUrl(value)
-  if (!url) return undefined
-  return url.pathname === '/' && url.search === '' && url.hash === '' ? url.origin : url.href
-}
-
 /** @throws {TypeError} when the URL is not https, or http on a loopback host. */
 export function requireSecureUrl(value: string, what: string): URL {
   const url = parseUrl(value)
-  const loopback = url && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
-  if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && loopback))) {
+  if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname)))) {
     throw new TypeError(`${what} must be an https URL, or http on a loopback host: ${value}`)
   }
   return url
@@ -70,13 +60,4 @@ export function requireSecureUrl(value: string, what: string): URL {
 export function requireScopeTokens(scopes: readonly string[], what: string): void {
   const wrong = scopes.find((scope) => !isScopeToken(scope))
   if (wrong !== undefined) throw new TypeError(`${what} holds ${JSON.stringify(wrong)}, which is not a scope`)
-}
-
-/** Not by `URL.canParse`, which answers wrongly on Node 20 for accented letters once the call is compiled. */
-function parseUrl(value: string): URL | undefined {
-  try {
-    return new URL(value)
-  } catch {
-    return undefined
-  }
 }

@@ -1,7 +1,7 @@
 /** The rules of RFC 9068 section 4 for one access token. Which answer a broken rule leads to is decided in `index.ts`. */
 import { errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { z } from 'zod'
-import { canonicalResource } from './metadata.ts'
+import { canonicalResource } from '../url.ts'
 
 /** Symmetric algorithms and `none` are absent: our public key must never serve as a shared secret. */
 const ALGORITHMS = ['ES256', 'RS256']

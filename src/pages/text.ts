@@ -3,7 +3,7 @@
  * see: no hidden or reordering characters, no endless names, no host that looks like another one, no link that runs code.
  */
 import { domainToUnicode } from 'node:url'
-import { parseUrl } from '../url.ts'
+import { isLoopbackHost, parseUrl } from '../url.ts'
 
 const longest = 64
 const blanks = /[\s\u0085\u2800]+/gu
@@ -62,16 +62,11 @@ export interface DisplayHost {
 export function displayHost(url: string | URL): DisplayHost {
   const { protocol, hostname, port } = new URL(url)
   if (protocol !== 'https:' && protocol !== 'http:') return { host: protocol.slice(0, -1) }
-  const suffix = port && !isLoopback(hostname) ? `:${port}` : ''
+  const suffix = port && !isLoopbackHost(hostname) ? `:${port}` : ''
   const readable = domainToUnicode(hostname)
   const labelsAreClear = readable.split('.').every((label) => scripts.some((script) => script.test(label)))
   if (readable === '' || readable === hostname || !labelsAreClear) return { host: hostname + suffix }
   return { host: readable + suffix, ascii: hostname + suffix }
-}
-
-/** Whether a host as `URL.hostname` writes it can only be this computer (RFC 8252 section 7.3, and `localhost`). */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 }
 
 /** Schemes that a browser itself runs or opens; any other one is http(s) or belongs to an application. */

@@ -3,7 +3,7 @@
  */
 import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
 import type { Config, ResourceConfig } from '../config/schema.ts'
-import { canonicalResource } from './resource-uri.ts'
+import { canonicalResource } from '../url.ts'
 
 export interface Resources {
   readonly all: readonly ResourceConfig[]

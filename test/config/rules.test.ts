@@ -3,7 +3,7 @@ import { adapters } from '../../adapters/index.ts'
 import { developmentConfig } from '../../src/config/development.ts'
 import { checkRules } from '../../src/config/rules.ts'
 import { secretWeakness } from '../../src/config/secret-strength.ts'
-import { canonicalResource as providerForm } from '../../src/provider/resource-uri.ts'
+import { canonicalResource as providerForm } from '../../src/url.ts'
 import { parse, pathsIn, problemsIn, SECRET, sound } from './support.ts'
 
 const withResource = (change: Record<string, unknown>) => {

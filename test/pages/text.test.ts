@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { displayHost, isLoopback, plainText, safeHref } from '../../src/pages/text.ts'
+import { displayHost, plainText, safeHref } from '../../src/pages/text.ts'
+import { isLoopbackHost } from '../../src/url.ts'
 
 describe('plainText', () => {
   it('leaves an ordinary name as it is', () => {
@@ -94,7 +95,7 @@ describe('displayHost', () => {
   })
 })
 
-describe('isLoopback', () => {
+describe('isLoopbackHost', () => {
   it('is true only of this computer', () => {
     const hosts = [
       'localhost',
@@ -105,7 +106,7 @@ describe('isLoopback', () => {
       '127.0.0.1.evil',
       '128.0.0.1',
     ]
-    expect(hosts.filter(isLoopback)).eql(hosts.slice(0, 4))
+    expect(hosts.filter(isLoopbackHost)).eql(hosts.slice(0, 4))
   })
 })
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { canonicalResource, matchResource } from '../../src/provider/resource-uri.ts'
+import { openResources } from '../../src/provider/resources.ts'
+import { canonicalResource } from '../../src/url.ts'
 
 const canonical: readonly (readonly [raw: string, form: string])[] = [
   ['https://mcp.example', 'https://mcp.example'],
@@ -110,12 +111,22 @@ describe('canonical form of a resource', () => {
 })
 
 describe('matching a resource against the configuration', () => {
-  const configured = ['http://localhost:3000/demo/mcp', 'https://Root.example/', 'https://a.example/mcp']
+  const configured = ['http://localhost:3000/demo/mcp', 'https://root.example', 'https://a.example/mcp']
+  const resources = openResources(
+    configured.map((resource) => ({
+      resource,
+      name: 'x',
+      scopes: { use: 'use it' },
+      defaultScopes: ['use'],
+      claims: [],
+    })),
+  )
+  const named = (raw: string) => resources.named(raw)?.resource
 
   it('finds a resource under any harmless spelling and answers its canonical form', () => {
-    expect(matchResource('HTTP://LOCALHOST:3000/demo/mcp', configured)).to.equal('http://localhost:3000/demo/mcp')
-    expect(matchResource('https://root.example', configured)).to.equal('https://root.example')
-    expect(matchResource('https://root.example:443/', configured)).to.equal('https://root.example')
+    expect(named('HTTP://LOCALHOST:3000/demo/mcp')).to.equal('http://localhost:3000/demo/mcp')
+    expect(named('https://root.example')).to.equal('https://root.example')
+    expect(named('https://root.example:443/')).to.equal('https://root.example')
   })
 
   it('takes no other path, slash, case, port, scheme or query for the same resource', () => {
@@ -133,11 +144,11 @@ describe('matching a resource against the configuration', () => {
       'https://a.example.evil.example/mcp',
       'https://a.example/mcp#x',
     ]) {
-      expect(matchResource(other, configured), other).to.equal(undefined)
+      expect(named(other), other).to.equal(undefined)
     }
   })
 
   it('never matches two things that have no canonical form', () => {
-    expect(matchResource('not a resource', ['not a resource'])).to.equal(undefined)
+    expect(named('not a resource')).to.equal(undefined)
   })
 })
