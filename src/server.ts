@@ -57,9 +57,10 @@ export function buildServer(parts: ServerParts): Koa<RequestState> {
   return app
 }
 
+/** MCP wants the scopes of basic use here; a client asks for more when a challenge names it. */
 function describe({ issuer }: Config) {
-  return (resource: Config['resources'][number]) =>
-    resourceMetadata({ issuer, resource: resource.resource, name: resource.name, scopes: Object.keys(resource.scopes) })
+  return ({ resource, name, defaultScopes }: Config['resources'][number]) =>
+    resourceMetadata({ issuer, resource, name, scopes: defaultScopes })
 }
 
 /** For load balancers: 200 when the store can write, else 503. */

@@ -28,7 +28,7 @@ export function demoServer(options: Pick<ProtectedResourceOptions, 'issuer' | 'r
   const auth = protectedResource({
     ...options,
     name: 'Demo MCP server',
-    scopes: Object.values(DEMO_SCOPES),
+    scopes: [DEMO_SCOPES.read],
     requiredScopes: [DEMO_SCOPES.read],
   })
   // One instance per request: nothing is kept between two calls.

@@ -33,7 +33,7 @@ export interface ProtectedResourceOptions {
   readonly issuer: string
   /** The URL of this MCP server as clients know it: the audience of its tokens. */
   readonly resource: string
-  /** All scopes that this server knows, published as `scopes_supported`. */
+  /** Published as `scopes_supported`. MCP wants those of basic use; clients ask for more when a challenge names it. */
   readonly scopes?: readonly string[]
   /** Scopes that every request needs. A 401 names them, so that a client asks for no more at first. */
   readonly requiredScopes?: readonly string[]

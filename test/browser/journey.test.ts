@@ -105,8 +105,8 @@ describe('a sign-in in a real browser', function () {
     await page.goto(redirectUri)
     const outcome = await page.evaluate(async (url) => {
       type Answer = Record<string, string>
-      const read = async (response: Response) => (await response.json()) as Answer
-      const metadata = await read(await fetch(`${url}/.well-known/oauth-authorization-server`))
+      const found = await fetch(`${url}/.well-known/oauth-authorization-server`)
+      const metadata = (await found.json()) as Answer
       const registered = await fetch(metadata.registration_endpoint ?? '', {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'mcp-protocol-version': '2025-11-25' },
@@ -116,7 +116,7 @@ describe('a sign-in in a real browser', function () {
           token_endpoint_auth_method: 'none',
         }),
       })
-      const { client_id = '' } = await read(registered)
+      const { client_id = '' } = (await registered.json()) as Answer
       const token = await fetch(metadata.token_endpoint ?? '', {
         method: 'POST',
         body: new URLSearchParams({
@@ -127,7 +127,7 @@ describe('a sign-in in a real browser', function () {
           code_verifier: 'x'.repeat(43),
         }),
       })
-      return { registered: registered.status, token: (await read(token)).error }
+      return { registered: registered.status, token: ((await token.json()) as Answer).error }
     }, issuer.url)
     await close()
     expect(outcome).to.deep.equal({ registered: 201, token: 'invalid_grant' })

@@ -103,7 +103,7 @@ describe('metadata', () => {
     const metadata = await read(`${issuer.url}/.well-known/oauth-protected-resource/demo/mcp`)
     expect(metadata).to.include({ resource: `${issuer.url}/demo/mcp`, resource_name: 'Demo MCP server' })
     expect(metadata.authorization_servers).to.deep.equal([issuer.url])
-    expect(metadata.scopes_supported).to.deep.equal(['demo:read', 'demo:write'])
+    expect(metadata.scopes_supported, 'those of basic use').to.deep.equal(['demo:read'])
   })
 
   describe('of an issuer with a path', () => {

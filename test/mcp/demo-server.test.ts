@@ -119,14 +119,14 @@ describe('the demo MCP server', () => {
     })
   }
 
-  it('asks for demo:read alone when there is no token, and names both scopes in its metadata', async () => {
+  it('asks for demo:read alone when there is no token, and names that scope of basic use in its metadata', async () => {
     const response = await fetch(endpoint, { method: 'POST' })
     expect(response.status).to.equal(401)
     const challenge = response.headers.get('www-authenticate') ?? ''
     expect(challenge).to.match(/^Bearer scope="demo:read", resource_metadata="/)
     const metadata = (await (await fetch(/resource_metadata="([^"]+)"/.exec(challenge)?.[1] ?? '')).json()) as object
     expect(metadata).to.include({ resource: endpoint.href })
-    expect(metadata).to.have.property('scopes_supported').that.deep.equals(['demo:read', 'demo:write'])
+    expect(metadata).to.have.property('scopes_supported').that.deep.equals(['demo:read'])
     expect(metadata).to.have.property('authorization_servers').that.deep.equals([as.url])
   })
 
