@@ -1,13 +1,15 @@
 /**
- * Every failure a person can meet, in one table: what they read, what they can do, and what the operator should do.
- *
- * OAuth error codes for clients are not here: they are the field's own and come from `provider/`. `pages/` renders an
- * entry, `observe/` logs it under the same reference.
+ * Every failure a person can meet, in one table: what they read, what they can do, what a program reads in their place,
+ * and what the operator should do. `pages/` renders an entry, `http/failures.ts` logs it under the same reference. The
+ * errors of the OAuth endpoints themselves are the library's.
  */
 
 export interface ErrorEntry {
-  /** HTTP status of the page. */
+  /** HTTP status of the answer. */
   readonly status: number
+  /** What a program reads instead of the page (RFC 6749 sections 4.1.2.1 and 5.2). Never `invalid_grant`, which would
+   * make a client throw its tokens away because of a fault that has nothing to do with them. */
+  readonly oauth: 'access_denied' | 'invalid_client' | 'invalid_request' | 'server_error' | 'temporarily_unavailable'
   readonly title: string
   /** One or two plain sentences: what happened, seen by the user. */
   readonly words: string
@@ -20,6 +22,7 @@ export interface ErrorEntry {
 export const ERRORS = {
   unknown_client: {
     status: 400,
+    oauth: 'invalid_client',
     title: 'This application is not connected any more',
     words: 'The application that sent you here used a registration that this server does not know, or no longer knows.',
     remedy:
@@ -29,6 +32,7 @@ export const ERRORS = {
   },
   client_metadata: {
     status: 400,
+    oauth: 'invalid_client',
     title: 'The application could not be identified',
     words: 'The application names itself by a web address, and the description found there could not be used.',
     remedy: 'Try again in a few minutes. If it stays this way, tell the maker of the application the reference below.',
@@ -36,6 +40,7 @@ export const ERRORS = {
   },
   invalid_request: {
     status: 400,
+    oauth: 'invalid_request',
     title: 'The application sent a request that cannot be used',
     words: 'Something in the link that brought you here is missing or wrong. Nothing was shared with the application.',
     remedy: 'Go back to the application and connect again. If it happens again, tell its maker the reference below.',
@@ -43,6 +48,7 @@ export const ERRORS = {
   },
   redirect_uri: {
     status: 400,
+    oauth: 'invalid_request',
     title: 'The application asked to be answered at an address it did not register',
     words: 'To protect you, nothing is sent to an address that the application did not register beforehand.',
     remedy: 'Go back to the application, remove this connection there and add it again.',
@@ -50,6 +56,7 @@ export const ERRORS = {
   },
   request_refused: {
     status: 400,
+    oauth: 'invalid_request',
     title: 'The application asked for something it cannot have',
     words: 'The request was refused before anything was shared with the application.',
     remedy: 'You can close this page, or let the application know by going back to it.',
@@ -57,6 +64,7 @@ export const ERRORS = {
   },
   cancelled: {
     status: 200,
+    oauth: 'access_denied',
     title: 'You cancelled',
     words: 'Nothing was shared with the application.',
     remedy: 'You can close this page, or let the application know by going back to it.',
@@ -64,6 +72,7 @@ export const ERRORS = {
   },
   flow_expired: {
     status: 400,
+    oauth: 'invalid_request',
     title: 'This sign-in is no longer open',
     words: 'It was finished already, it took longer than ten minutes, or it was started in another browser.',
     remedy: 'Go back to the application and connect again, and stay in one browser from start to end.',
@@ -71,6 +80,7 @@ export const ERRORS = {
   },
   wrong_browser: {
     status: 403,
+    oauth: 'access_denied',
     title: 'This sign-in was started in another browser',
     words: 'To protect you, a sign-in must end in the browser in which it was approved.',
     remedy:
@@ -79,6 +89,7 @@ export const ERRORS = {
   },
   forged_form: {
     status: 403,
+    oauth: 'access_denied',
     title: 'This form could not be accepted',
     words: 'The answer did not come from the page that this server showed you.',
     remedy: 'Go back to the application and connect again.',
@@ -86,6 +97,7 @@ export const ERRORS = {
   },
   idp_denied: {
     status: 403,
+    oauth: 'access_denied',
     title: 'You were not signed in',
     words: 'The sign-in was declined at your identity provider. Nothing was shared with the application.',
     remedy: 'Go back to the application and connect again if you want to sign in after all.',
@@ -93,6 +105,7 @@ export const ERRORS = {
   },
   idp_not_allowed: {
     status: 403,
+    oauth: 'access_denied',
     title: 'Your account may not use this',
     words: 'You signed in, but your organisation does not let this account use this server.',
     remedy: 'Ask the people who run this server for access and give them the reference below.',
@@ -100,6 +113,7 @@ export const ERRORS = {
   },
   idp_unavailable: {
     status: 503,
+    oauth: 'temporarily_unavailable',
     title: 'Your identity provider does not answer',
     words: 'You cannot be signed in because your identity provider could not be reached in time.',
     remedy: 'Try again in a few minutes.',
@@ -107,6 +121,7 @@ export const ERRORS = {
   },
   idp_invalid: {
     status: 400,
+    oauth: 'access_denied',
     title: 'Your identity provider sent an answer that cannot be trusted',
     words: 'The answer did not fit the sign-in that you started, so it was thrown away.',
     remedy: 'Go back to the application and connect again. If it happens again, pass on the reference below.',
@@ -114,6 +129,7 @@ export const ERRORS = {
   },
   not_found: {
     status: 404,
+    oauth: 'invalid_request',
     title: 'There is no such page',
     words: 'Nothing is published at this address.',
     remedy: 'Check the address.',
@@ -121,6 +137,7 @@ export const ERRORS = {
   },
   bad_request: {
     status: 400,
+    oauth: 'invalid_request',
     title: 'This request cannot be answered',
     words: 'The request was malformed, too large, or used a method that this address does not offer.',
     remedy: 'Go back and try again.',
@@ -128,6 +145,7 @@ export const ERRORS = {
   },
   misdirected: {
     status: 421,
+    oauth: 'invalid_request',
     title: 'This server has another name',
     words: 'The request was made under a host name that this server does not answer to.',
     remedy: 'Check the address.',
@@ -135,6 +153,7 @@ export const ERRORS = {
   },
   too_many_requests: {
     status: 429,
+    oauth: 'temporarily_unavailable',
     title: 'Too many requests',
     words: 'There were too many requests from your address in a short time.',
     remedy: 'Wait a minute and try again.',
@@ -142,6 +161,7 @@ export const ERRORS = {
   },
   unavailable: {
     status: 503,
+    oauth: 'temporarily_unavailable',
     title: 'This server cannot answer right now',
     words: 'Its storage does not answer at the moment. Nothing is lost.',
     remedy: 'Try again in a few seconds.',
@@ -149,6 +169,7 @@ export const ERRORS = {
   },
   internal: {
     status: 500,
+    oauth: 'server_error',
     title: 'Something went wrong on this server',
     words: 'The request could not be finished because of a fault on this server.',
     remedy: 'Try again. If it happens again, pass on the reference below.',

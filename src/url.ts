@@ -1,6 +1,6 @@
 /**
- * The few rules about URLs that several rooms share: how one is parsed, when it is this computer, and the one spelling
- * of a protected resource (RFC 8707).
+ * The few rules about URLs that several rooms share: how one is parsed, when it is this computer, which schemes nobody
+ * may use, and the one spelling of a protected resource (RFC 8707).
  *
  * The canonical form of a resource is not what URL parsers make of it: two paths that differ in case, in a percent
  * escape or in a final slash are two audiences. Only differences that cannot name another server are levelled.
@@ -13,8 +13,8 @@ const parts = /^(https?):\/\/([^/?@]+)(\/[^?]*)?(\?.*)?$/i
 const defaultPorts: Readonly<Record<string, string>> = { http: ':80', https: ':443' }
 
 /**
- * Parses a URL without throwing. `URL.parse` is missing in the oldest runtime that we support, and `URL.canParse` is
- * wrong there: once V8 has compiled a call of it, Node 20 answers false for strings with Latin-1 letters.
+ * Parses a URL without throwing. Not by `URL.canParse`: once V8 has compiled a call of it, Node 20 answers false for
+ * strings with Latin-1 letters, so a verdict would depend on how long the process has run.
  */
 export function parseUrl(text: string | URL, base?: string | URL): URL | undefined {
   try {
@@ -51,4 +51,22 @@ export function canonicalResource(raw: string): string | undefined {
 function isDotSegment(segment: string): boolean {
   const plain = segment.replaceAll(/%2e/gi, '.')
   return plain === '.' || plain === '..'
+}
+
+/**
+ * Schemes that run code, open local resources, start system programs, or belong to whichever site asks for them
+ * (`web+`). Listing one in the configuration is no help.
+ */
+const dangerousSchemes: ReadonlySet<string> = new Set(
+  `javascript vbscript livescript jscript data blob file filesystem about view-source jar mhtml mk res resource its
+  chrome chrome-extension moz-extension edge opera brave content intent android-app market itms-apps itms-services
+  applescript shell hcp help search search-ms mailto tel sms smsto mms callto facetime facetime-audio sip sips skype
+  urn tag cid mid magnet ftp ftps sftp tftp ssh telnet gopher ws wss ldap ldaps smb afp nfs rdp vnc git svn news nntp
+  irc dns feed`.split(/\s+/),
+)
+const dangerousPrefixes = ['ms-', 'microsoft.', 'x-', 'web+']
+
+/** Whether no application may use this scheme, whatever the configuration says. */
+export function isDangerousScheme(scheme: string): boolean {
+  return dangerousSchemes.has(scheme) || dangerousPrefixes.some((prefix) => scheme.startsWith(prefix))
 }

@@ -21,33 +21,9 @@ export interface FailuresOptions {
 }
 
 /** Seconds after which a client may try again when the storage does not answer. */
-const RETRY_AFTER = '2'
+export const RETRY_AFTER = '2'
 /** Crockford's base 32: no letter that is mistaken for a digit when a reference is read out on the telephone. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
-
-/** What clients read: the error codes of RFC 6749, sections 4.1.2.1 and 5.2. Never `invalid_grant`, which would make
- * a client throw its tokens away because of a fault that has nothing to do with them. */
-const OAUTH_ERRORS = {
-  unknown_client: 'invalid_client',
-  client_metadata: 'invalid_client',
-  invalid_request: 'invalid_request',
-  redirect_uri: 'invalid_request',
-  request_refused: 'invalid_request',
-  cancelled: 'access_denied',
-  flow_expired: 'invalid_request',
-  wrong_browser: 'access_denied',
-  forged_form: 'access_denied',
-  idp_denied: 'access_denied',
-  idp_not_allowed: 'access_denied',
-  idp_unavailable: 'temporarily_unavailable',
-  idp_invalid: 'access_denied',
-  not_found: 'invalid_request',
-  bad_request: 'invalid_request',
-  misdirected: 'invalid_request',
-  too_many_requests: 'temporarily_unavailable',
-  unavailable: 'temporarily_unavailable',
-  internal: 'server_error',
-} as const satisfies Record<ErrorCode, string>
 
 /** Gives every request its reference, and every error an answer: a page for browsers, JSON for everything else. */
 export function failures({ log, show }: FailuresOptions): Middleware {
@@ -77,7 +53,6 @@ export function failures({ log, show }: FailuresOptions): Middleware {
   }
 }
 
-/** The page of a failure, for whoever renders one outside this middleware. */
 export function failureModel(code: ErrorCode, reference: string, back?: FailureModel['back']): FailureModel {
   const { title, words, remedy } = ERRORS[code]
   return { title, words, remedy, reference, ...(back === undefined ? {} : { back }) }
@@ -116,7 +91,7 @@ function setHeaders(ctx: Context, headers: unknown): void {
 function answerJson(ctx: Context, { code, status }: Verdict): void {
   ctx.status = status
   ctx.body = {
-    error: OAUTH_ERRORS[code],
+    error: ERRORS[code].oauth,
     error_description: ERRORS[code].words,
     reference: ctx.state.reference,
   }

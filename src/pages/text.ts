@@ -3,7 +3,7 @@
  * see: no hidden or reordering characters, no endless names, no host that looks like another one, no link that runs code.
  */
 import { domainToUnicode } from 'node:url'
-import { isLoopbackHost, parseUrl } from '../url.ts'
+import { isDangerousScheme, isLoopbackHost, parseUrl } from '../url.ts'
 
 const longest = 64
 const blanks = /[\s\u0085\u2800]+/gu
@@ -69,9 +69,6 @@ export function displayHost(url: string | URL): DisplayHost {
   return { host: readable + suffix, ascii: hostname + suffix }
 }
 
-/** Schemes that a browser itself runs or opens; any other one is http(s) or belongs to an application. */
-const runs = new Set(['javascript:', 'data:', 'vbscript:', 'blob:', 'file:', 'filesystem:', 'about:', 'view-source:'])
-
 /**
  * The URL when it can be the target of a link or a form, else the empty string. Eta escapes `"` but not `javascript:`.
  * A path is kept when it starts with exactly one slash, so that it stays on this server.
@@ -79,5 +76,5 @@ const runs = new Set(['javascript:', 'data:', 'vbscript:', 'blob:', 'file:', 'fi
 export function safeHref(url: string): string {
   if (/^\/(?![/\\])/.test(url)) return url
   const parsed = parseUrl(url)
-  return parsed && !runs.has(parsed.protocol) ? url : ''
+  return parsed && !isDangerousScheme(parsed.protocol.slice(0, -1)) ? url : ''
 }

@@ -9,7 +9,7 @@
  * goes there, never this server, and issuers inside a company have clients there.
  */
 import ipaddr from 'ipaddr.js'
-import { parseUrl } from '../url.ts'
+import { isDangerousScheme, parseUrl } from '../url.ts'
 
 /** In UTF-16 code units. */
 export const MAX_URI_LENGTH = 512
@@ -35,25 +35,7 @@ const reverseDomain = /^[a-z]{2,63}(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+$/
 const loopbackHosts: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 const addressRanges: ReadonlySet<string> = new Set(['unicast', 'private', 'uniqueLocal', 'carrierGradeNat'])
 
-/**
- * Schemes that run code, open local resources, start system programs, or belong to whichever site asks for them
- * (`web+`). Listing one in the configuration is no help.
- */
-const dangerousSchemes: ReadonlySet<string> = new Set(
-  `javascript vbscript livescript jscript data blob file filesystem about view-source jar mhtml mk res resource its
-  chrome chrome-extension moz-extension edge opera brave content intent android-app market itms-apps itms-services
-  applescript shell hcp help search search-ms mailto tel sms smsto mms callto facetime facetime-audio sip sips skype
-  urn tag cid mid magnet ftp ftps sftp tftp ssh telnet gopher ws wss ldap ldaps smb afp nfs rdp vnc git svn news nntp
-  irc dns feed`.split(/\s+/),
-)
-const dangerousPrefixes = ['ms-', 'microsoft.', 'x-', 'web+']
-
 const refuse = (reason: string): RedirectUriVerdict => ({ ok: false, reason })
-
-/** Whether no application may use this scheme, whatever the configuration says. */
-export function isDangerousScheme(scheme: string): boolean {
-  return dangerousSchemes.has(scheme) || dangerousPrefixes.some((prefix) => scheme.startsWith(prefix))
-}
 
 /** Judges one redirect URI. `reason` is a sentence part without quotes and without the URI, fit for an OAuth error. */
 export function checkRedirectUri(uri: string, policy: RedirectPolicy): RedirectUriVerdict {

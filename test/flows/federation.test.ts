@@ -203,10 +203,11 @@ describe('federated sign-in at a second process', function () {
       expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([303, 400]))
     })
 
-    it('refuses the answer for one IdP at the callback of another (mix-up)', async () => {
+    it('refuses the answer for one IdP at the callback of another (mix-up), and does not spend it', async () => {
       const { browser, callback } = await beforeCallback()
-      callback.pathname = '/callback/partner'
-      expect((await open(browser, callback)).status).to.equal(400)
+      const other = new URL(`/callback/partner${callback.search}`, callback)
+      expect((await open(browser, other)).status).to.equal(400)
+      expect((await open(browser, callback)).status).to.equal(303)
     })
 
     for (const [title, change] of [
