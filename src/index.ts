@@ -3,10 +3,13 @@
  * and other programs embed it. It wires the parts together and owns none of their rules.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { JSONWebKeySet } from 'jose'
 import pino, { type Logger } from 'pino'
 import type { AdapterType, Fetch } from './adapter.ts'
+import { ConfigError } from './config/load.ts'
+import { checkRules } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
-import { openDemo } from './demo/mount.ts'
+import type { Demo } from './demo/mount.ts'
 import { Failure } from './errors.ts'
 import { guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
@@ -27,10 +30,13 @@ import { openResources } from './provider/resources.ts'
 import { buildServer } from './server.ts'
 import type { Store } from './store.ts'
 import { sealStore, verifySecret } from './stores/seal.ts'
+import { startSweeper } from './stores/sweeper.ts'
 
 export type { AdapterType } from './adapter.ts'
+export { ConfigError, parseConfig } from './config/load.ts'
 export type { Config, ConfigInput } from './config/schema.ts'
 export type { Store } from './store.ts'
+export { openEmbeddedStore } from './stores/embedded.ts'
 
 export interface IssuerParts {
   readonly adapters: readonly AdapterType[]
@@ -49,15 +55,17 @@ export interface Issuer {
   close(): Promise<void>
 }
 
-const SWEEP_INTERVAL = 60_000
-const SWEEP_BATCH = 500
-
-/** @throws {Error} with one sentence when the secret does not fit the data, a view is broken or an adapter is unknown. */
+/**
+ * @throws {ConfigError} when the configuration breaks a rule, for instance one of those outside development mode
+ * @throws {Error} with one sentence when the secret does not fit the data, a view is broken or an adapter is unknown
+ */
 export async function createIssuer(config: Config, parts: IssuerParts): Promise<Issuer> {
   const log = parts.log ?? pino({ level: 'silent' })
   const now = parts.now ?? Date.now
   const issuer = new URL(config.issuer)
   const base = basePath(config)
+  const problems = checkRules(config, parts.adapters)
+  if (problems.length > 0) throw new ConfigError(problems)
 
   await verifySecret(parts.store, config.secret)
   const store = sealStore(parts.store, config.secret)
@@ -85,7 +93,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     now,
   })
   watch(provider, log)
-  const demo = config.development ? openDemo(config, keyring.publicJwks) : undefined
+  const demo = config.development ? await startDemo(config, keyring.publicJwks) : undefined
 
   const app = buildServer({
     config,
@@ -110,15 +118,12 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       leaveWithError: (ctx, target) => leaveWithError(ctx, target, 'request_refused'),
     }),
   })
-  const sweeper = setInterval(() => {
-    store.sweep(SWEEP_BATCH).catch((err: unknown) => log.warn({ err }, 'expired records could not be deleted'))
-  }, SWEEP_INTERVAL)
-  sweeper.unref()
+  const sweeper = startSweeper(store, log)
 
   return {
     handler: app.callback(),
     async close() {
-      clearInterval(sweeper)
+      sweeper.stop()
       await demo?.close()
     },
   }
@@ -131,4 +136,10 @@ function fetchForClients({ clientMetadata }: Config): Fetch {
     maxBytes: 64 * 1024,
     allowPrivate: (host) => clientMetadata.privateHosts.includes(host),
   })
+}
+
+/** Loaded only where it is wanted: the MCP SDK costs a second and 40 MB. */
+async function startDemo(config: Config, jwks: JSONWebKeySet): Promise<Demo | undefined> {
+  const { openDemo } = await import('./demo/mount.ts')
+  return openDemo(config, jwks)
 }

@@ -48,7 +48,8 @@ export function buildServer(parts: ServerParts): Koa<RequestState> {
   app.use(refuseHead(['/authorize', '/authorize/*', '/interaction/*', '/callback/*']))
   app.use(onPaths(['/register'], rateLimit({ name: 'register', perMinute: limits.register, methods: ['POST'] })))
   app.use(onPaths(['/authorize'], rateLimit({ name: 'authorize', perMinute: limits.authorize })))
-  app.use(onPaths(['/token'], rateLimit({ name: 'token', perMinute: limits.token, methods: ['POST'] })))
+  const tokens = ['/token', '/revoke', '/introspect']
+  app.use(onPaths(tokens, rateLimit({ name: 'token', perMinute: limits.token, methods: ['POST'] })))
   app.use(publicPages(config, pages))
   if (parts.demo) app.use(parts.demo)
   app.use(parts.interaction.routes())
@@ -63,11 +64,17 @@ function describe({ issuer }: Config) {
     resourceMetadata({ issuer, resource, name, scopes: defaultScopes })
 }
 
-/** For load balancers: 200 when the store can write, else 503. */
+/** For load balancers: 200 when the store can write, else 503. The answer is good for a second, whoever asks. */
 function health(store: Pick<Store, 'ping'>): Middleware<RequestState> {
+  let pinged: Promise<void> | undefined
+  let until = 0
   return async (ctx, next) => {
     if (ctx.path !== '/healthz') return next()
-    await store.ping()
+    if (performance.now() > until || !pinged) {
+      until = performance.now() + 1000
+      pinged = store.ping()
+    }
+    await pinged
     ctx.set('Cache-Control', 'no-store')
     ctx.body = { status: 'ok' }
   }

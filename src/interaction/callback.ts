@@ -7,8 +7,8 @@ import { isLoginRefused, type Refusal } from '../adapter.ts'
 import { type ErrorCode, Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
 import { wayBack } from './back.ts'
+import type { InteractionParts } from './parts.ts'
 import type { Denial } from './port.ts'
-import type { InteractionParts } from './routes.ts'
 
 const FORM_LIMIT = 64 * 1024
 

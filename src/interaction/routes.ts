@@ -11,22 +11,11 @@ import type { ResourceConfig } from '../config/schema.ts'
 import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
 import type { OpenIdp } from '../idp/registry.ts'
-import type { Pages } from '../pages/index.ts'
-import type { Attempts } from './attempt.ts'
 import { leaveWithError } from './back.ts'
 import { finishLogin, refusalCode } from './callback.ts'
-import type { FormGuard } from './form-guard.ts'
 import { chooseModel, consentModel, formModel } from './models.ts'
-import type { AuthorizationPort, PendingAuthorization } from './port.ts'
-
-export interface InteractionParts {
-  readonly base: string
-  readonly port: AuthorizationPort
-  readonly attempts: Attempts
-  readonly idps: ReadonlyMap<string, OpenIdp>
-  readonly forms: FormGuard
-  readonly pages: Pages
-}
+import type { InteractionParts } from './parts.ts'
+import type { PendingAuthorization } from './port.ts'
 
 const FORM_LIMIT = 16 * 1024
 

@@ -7,6 +7,7 @@ import type { JSONWebKeySet } from 'jose'
 import type { Context, Middleware } from 'koa'
 import type Provider from 'oidc-provider'
 import type { Config } from '../config/schema.ts'
+import { RETRY_AFTER } from '../http/failures.ts'
 import type { Store } from '../store.ts'
 import { DISCOVERY, ENDPOINTS, metadata } from './metadata.ts'
 import { normaliseAuthorization, normaliseRegistrationRequest, normaliseTokenRequest } from './normalise.ts'
@@ -55,7 +56,7 @@ function library(provider: Provider): Middleware {
   const handle = compose(provider.middleware)
   return async function oauth(ctx, next) {
     await handle(ctx, next)
-    if (ctx.status === 503) ctx.set('Retry-After', '2')
+    if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', RETRY_AFTER)
   }
 }
 

@@ -21,14 +21,22 @@ export function watch(provider: Provider, log: Logger): void {
   })
   provider.on('authorization.success', (ctx) => log.info(facts('authorization.granted', ctx), 'code issued'))
   provider.on('grant.success', (ctx) => {
-    log.info(facts('token.issued', ctx), 'tokens issued')
+    log.info({ ...facts('token.issued', ctx), grant_type: ctx.oidc.params?.grant_type }, 'tokens issued')
   })
   provider.on('grant.revoked', (ctx, grantId) => {
     log.info({ ...facts('grant.revoked', ctx), grant: grantId }, 'grant revoked')
   })
   for (const event of REFUSED) {
     provider.on(event as (typeof REFUSED)[0], (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError) => {
-      log.info({ ...facts(event, ctx), error: error.error, cause: reason(error) }, 'request refused')
+      if (error.statusCode < 500) {
+        log.info({ ...facts(event, ctx), error: error.error, cause: reason(error) }, 'request refused')
+      } else {
+        // Not the client's doing: the store, or a host that we depend on.
+        log.error(
+          { ...facts(event, ctx), error: error.error, err: error.cause ?? error },
+          'no answer from what we need',
+        )
+      }
     })
   }
   provider.on('server_error', (ctx, error) => {

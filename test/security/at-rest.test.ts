@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { adapters } from '../../adapters/index.ts'
+import { createIssuer } from '../../src/index.ts'
 import { sealStore } from '../../src/stores/seal.ts'
 import {
   authorizationRequest,
@@ -64,5 +66,14 @@ describe('a copy of the data', () => {
     const { client_id, client_secret } = await confidential()
     const record = await sealStore(issuer.store, SECRET).get('Client', client_id)
     expect(record?.payload).to.include(client_id).and.not.include(client_secret)
+  })
+
+  it('is of no use to an issuer that has another secret: it does not start', async () => {
+    const other = { ...issuer.config, secret: `${SECRET} but another` }
+    const error = await createIssuer(other, { adapters, store: issuer.store }).then(
+      () => undefined,
+      (cause: Error) => cause.message,
+    )
+    expect(error).to.include('another secret').and.not.include(SECRET)
   })
 })

@@ -1,4 +1,6 @@
 import { expect } from 'chai'
+import { z } from 'zod'
+import { defineAdapter } from '../../src/adapter.ts'
 import type { Browser, Page } from '../../src/demo/driver.ts'
 import { authorizationRequest, browserFor, register, signIn } from '../support/client.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
@@ -110,7 +112,7 @@ describe('the binding of a sign-in to one browser and one request', () => {
         method: 'POST',
         redirect: 'manual',
         headers: { cookie: browser.cookies.header(form.action) ?? '', accept: 'text/html' },
-        body: new URLSearchParams(states.map((each) => ['state', each])),
+        body: new URLSearchParams(states.map((each): [string, string] => ['state', each])),
       })
       return response.status
     }

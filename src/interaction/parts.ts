@@ -1,0 +1,15 @@
+/** What the routes of this folder are made of. */
+import type { OpenIdp } from '../idp/registry.ts'
+import type { Pages } from '../pages/index.ts'
+import type { Attempts } from './attempt.ts'
+import type { FormGuard } from './form-guard.ts'
+import type { AuthorizationPort } from './port.ts'
+
+export interface InteractionParts {
+  readonly base: string
+  readonly port: AuthorizationPort
+  readonly attempts: Attempts
+  readonly idps: ReadonlyMap<string, OpenIdp>
+  readonly forms: FormGuard
+  readonly pages: Pages
+}
