@@ -15,6 +15,7 @@ import { guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
 import { openAttempts } from './interaction/attempt.ts'
 import { leaveWithError } from './interaction/back.ts'
+import { openBrowserBinding } from './interaction/browser.ts'
 import { openFormGuard } from './interaction/form-guard.ts'
 import { interactionRoutes } from './interaction/routes.ts'
 import { deriveKey } from './keys/derive.ts'
@@ -95,6 +96,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   watch(provider, log)
   const demo = config.development ? await startDemo(config, keyring.publicJwks) : undefined
 
+  const browser = openBrowserBinding(deriveKey(config.secret, 'browser'), issuer.protocol === 'https:')
   const app = buildServer({
     config,
     log,
@@ -107,6 +109,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       port: authorizationPort(provider, resources, accounts),
       attempts: openAttempts(store, issuer, base, now),
       idps,
+      browser,
       forms: openFormGuard(deriveKey(config.secret, 'forms'), issuer.origin),
       pages,
     }),
@@ -115,6 +118,8 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       store,
       resources,
       publicJwks: keyring.publicJwks,
+      interactionStarted: browser.bind,
+      interactionResumed: browser.check,
       leaveWithError: (ctx, target) => leaveWithError(ctx, target, 'request_refused'),
     }),
   })

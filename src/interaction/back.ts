@@ -24,8 +24,10 @@ export function wayBack(target: URL): WayBack {
 /** @throws {Failure} of this code, with the way back, when the target is a web host. */
 export function leaveWithError(ctx: Context, target: URL, code: ErrorCode): void {
   if (redirectKind(target) === 'web') {
-    const error = target.searchParams.get('error') ?? 'no error named'
-    const description = target.searchParams.get('error_description') ?? 'no description'
+    // In the fragment when the client asked for a response type that we do not have.
+    const answer = new URLSearchParams(target.search || target.hash.slice(1))
+    const error = answer.get('error') ?? 'no error named'
+    const description = answer.get('error_description') ?? 'no description'
     throw new Failure(code, `${error}: ${description}`, { back: wayBack(target) })
   }
   ctx.status = 303

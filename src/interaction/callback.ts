@@ -6,6 +6,7 @@ import type { Context } from 'koa'
 import { isLoginRefused, type Refusal } from '../adapter.ts'
 import { type ErrorCode, Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
+import { provenIdentity } from '../idp/identity.ts'
 import { wayBack } from './back.ts'
 import type { InteractionParts } from './parts.ts'
 import type { Denial } from './port.ts'
@@ -42,7 +43,7 @@ export async function finishLogin(ctx: Context, parts: InteractionParts): Promis
   })
 
   try {
-    const identity = await idp.adapter.finish(attempt.login, callback)
+    const identity = provenIdentity(await idp.adapter.finish(attempt.login, callback))
     const next = await parts.port.grant(attempt.uid, idp.id, identity)
     ctx.status = 303
     ctx.redirect(next.href)

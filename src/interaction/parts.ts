@@ -2,6 +2,7 @@
 import type { OpenIdp } from '../idp/registry.ts'
 import type { Pages } from '../pages/index.ts'
 import type { Attempts } from './attempt.ts'
+import type { BrowserBinding } from './browser.ts'
 import type { FormGuard } from './form-guard.ts'
 import type { AuthorizationPort } from './port.ts'
 
@@ -9,6 +10,7 @@ export interface InteractionParts {
   readonly base: string
   readonly port: AuthorizationPort
   readonly attempts: Attempts
+  readonly browser: BrowserBinding
   readonly idps: ReadonlyMap<string, OpenIdp>
   readonly forms: FormGuard
   readonly pages: Pages

@@ -86,7 +86,9 @@ export function interactionRoutes(parts: InteractionParts): Router {
   }
 
   function pending(ctx: Context): Promise<PendingAuthorization> {
-    return port.pending(ctx.req, ctx.res, String(ctx.params.uid))
+    const uid = String(ctx.params.uid)
+    parts.browser.check(ctx, uid)
+    return port.pending(ctx.req, ctx.res, uid)
   }
 
   async function approved(ctx: Context): Promise<PendingAuthorization> {

@@ -52,13 +52,24 @@ export function authorizationPort(provider: Provider, resources: Resources, acco
     async deny(uid, error, description) {
       const interaction = await provider.Interaction.find(uid)
       if (!interaction) return undefined
-      await interaction.destroy()
+      if (!(await ended(interaction))) return undefined
       const { redirect_uri: redirectUri, state } = interaction.params
       const back = new URL(String(redirectUri))
       const answer = { error, error_description: description, ...(state ? { state } : undefined), iss: provider.issuer }
       for (const [name, value] of Object.entries(answer)) back.searchParams.set(name, String(value))
       return back
     },
+  }
+
+  /** Whether this call ended it, and not another one. */
+  async function ended(interaction: Interaction): Promise<boolean> {
+    try {
+      await interaction.destroy()
+      return true
+    } catch (error) {
+      if (error instanceof errors.SessionNotFound) return false
+      throw error
+    }
   }
 
   async function open(uid: string): Promise<Interaction> {

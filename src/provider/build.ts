@@ -11,7 +11,7 @@ import type { Store } from '../store.ts'
 import { type Accounts, accessTokenClaims, asProviderAccount } from './accounts.ts'
 import { CLIENT_AUTH_METHODS, clientFeatures, clientMetadataRules, introspectionClients } from './clients.ts'
 import { ENDPOINTS } from './metadata.ts'
-import { persistence, secretMatches } from './persistence.ts'
+import { answered, persistence, secretMatches } from './persistence.ts'
 import { grantIdOf, prompts } from './prompts.ts'
 import { OPENID_SCOPES, type Resources, resourceIndicators } from './resources.ts'
 
@@ -90,7 +90,7 @@ export function buildProvider(parts: EngineParts): Provider {
       return id === undefined ? undefined : ctx.oidc.provider.Grant.find(id)
     },
     async findAccount(_ctx, id) {
-      const account = await accounts.find(id)
+      const account = await answered(accounts.find(id))
       return account && asProviderAccount(account)
     },
     async extraTokenClaims(ctx, token) {

@@ -19,6 +19,10 @@ export interface EndpointParts {
   readonly store: Store
   readonly resources: Resources
   readonly publicJwks: JSONWebKeySet
+  /** Ties a new interaction to this browser. */
+  readonly interactionStarted: (ctx: Context, uid: string) => void
+  /** Refuses a browser that comes back for the result of an interaction that it did not begin. */
+  readonly interactionResumed: (ctx: Context, uid: string) => void
   /** Decides what becomes of a browser that would leave for a client without a code. */
   readonly leaveWithError: (ctx: Context, target: URL) => void
 }
@@ -26,13 +30,13 @@ export interface EndpointParts {
 export function endpoints(provider: Provider, parts: EndpointParts): Router {
   const { config, resources } = parts
   const run = library(provider)
-  const authorize = [browserEndpoint(config.issuer, parts.leaveWithError)]
+  const browser = browserEndpoint(config.issuer, parts)
   const presented = acceptAccessTokens(config.issuer, parts.publicJwks)
   const registration = { ...config.registration }
 
   const router = new Router()
-    .get(ENDPOINTS.authorization, ...authorize, normaliseAuthorization(resources), run)
-    .get(`${ENDPOINTS.authorization}/:uid`, ...authorize, run)
+    .get(ENDPOINTS.authorization, browser, normaliseAuthorization(resources), run)
+    .get(`${ENDPOINTS.authorization}/:uid`, browser, resumption(parts), run)
     .post(ENDPOINTS.token, jsonOnly, normaliseTokenRequest(resources), run)
     .post(ENDPOINTS.revocation, jsonOnly, presented, run)
     .post(ENDPOINTS.introspection, jsonOnly, presented, run)
@@ -66,11 +70,22 @@ const jsonOnly: Middleware = (ctx, next) => {
   return next()
 }
 
-function browserEndpoint(issuer: string, leaveWithError: EndpointParts['leaveWithError']): Middleware {
+function resumption({ interactionResumed }: EndpointParts): Middleware {
+  return function resume(ctx, next) {
+    interactionResumed(ctx, String(ctx.params.uid))
+    // All parameters are those of the interaction.
+    ctx.querystring = ''
+    return next()
+  }
+}
+
+function browserEndpoint(issuer: string, { interactionStarted, leaveWithError }: EndpointParts): Middleware {
   const { origin } = new URL(issuer)
   return async function browser(ctx, next) {
     await next()
     dropSessionCookie(ctx)
+    const started = ctx.oidc?.route === 'authorization' ? ctx.oidc.entities.Interaction : undefined
+    if (started) interactionStarted(ctx, started.uid)
     const location = ctx.response.get('Location')
     // Not by the parameters of the target: a client chooses its redirect URI and could put a `code` of its own there.
     if (!location || ctx.oidc?.entities.AuthorizationCode) return

@@ -88,7 +88,9 @@ class StoredModel implements Adapter {
   }
 
   async destroy(id: string): Promise<void> {
-    await answered(this.#store.delete(this.#model, id))
+    const deleted = await answered(this.#store.delete(this.#model, id))
+    // The library ends an interaction and then issues its code: whoever did not end it must not go on.
+    if (!deleted && this.#model === 'Interaction') throw new errors.SessionNotFound('the interaction is over')
   }
 
   async revokeByGrantId(grantId: string): Promise<void> {
@@ -170,7 +172,7 @@ function indexes(model: string, id: string, payload: AdapterPayload): Partial<St
 }
 
 /** Turns a store that cannot answer into 503 `temporarily_unavailable` on every endpoint. */
-async function answered<T>(verb: Promise<T>): Promise<T> {
+export async function answered<T>(verb: Promise<T>): Promise<T> {
   try {
     return await verb
   } catch (cause) {

@@ -1,14 +1,40 @@
+import { randomBytes } from 'node:crypto'
 import { request as send } from 'node:http'
 import { expect } from 'chai'
+import { z } from 'zod'
+import { defineAdapter } from '../../src/adapter.ts'
 import { authorizationRequest, LOOPBACK_REDIRECT } from '../support/client.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
+const HOST = 'id.example'
+const RESOURCE = 'https://files.example/mcp'
+
+/** The smallest IdP that production allows. */
+const pressToSignIn = defineAdapter({
+  type: 'press',
+  options: z.strictObject({}),
+  open: () => ({
+    start: async () => ({ kind: 'form', title: 'Sign in', fields: [] }),
+    finish: async () => ({ subject: 'ada', claims: {} }),
+  }),
+})
+
 describe('an issuer with https behind a proxy', () => {
-  const HOST = 'id.example'
   let issuer: TestIssuer
 
   before(async () => {
-    issuer = await startIssuer({ config: (defaults) => ({ ...defaults, issuer: `https://${HOST}` }) })
+    issuer = await startIssuer({
+      adapters: [pressToSignIn],
+      config: ({ store }) => ({
+        issuer: `https://${HOST}`,
+        secret: randomBytes(32).toString('base64'),
+        store,
+        idps: [{ id: 'company', type: 'press', name: 'The Company' }],
+        resources: [
+          { resource: RESOURCE, name: 'Files', scopes: { 'files:read': 'Read files' }, defaultScopes: ['files:read'] },
+        ],
+      }),
+    })
   })
   after(() => issuer.close())
 
@@ -40,8 +66,7 @@ describe('an issuer with https behind a proxy', () => {
     const registered = await ask('POST', '/register', { 'content-type': 'application/json' }, registration)
     expect(registered.status).to.equal(201)
     const client = { ...JSON.parse(registered.text), redirect_uris: [LOOPBACK_REDIRECT] }
-    const resource = issuer.config.resources[0]?.resource
-    const { url } = authorizationRequest(issuer.url, client, { resource })
+    const { url } = authorizationRequest(issuer.url, client, { resource: RESOURCE })
 
     const authorized = await ask('GET', url.pathname + url.search)
     const place = String(authorized.headers.location)
