@@ -129,15 +129,22 @@ async function discover(options: OidcFlowOptions): Promise<Connection> {
     [oidc.customFetch]: fetch,
     ...(allowInsecure && { execute: [oidc.allowInsecureRequests] }),
   })
-  const { issuer, jwks_uri: jwksUri } = config.serverMetadata()
+  const { issuer, jwks_uri: jwksUri, authorization_endpoint, token_endpoint } = config.serverMetadata()
   if (acceptIssuer && !acceptIssuer(issuer)) throw new LoginRefused('invalid', `${url.href} names the issuer ${issuer}`)
-  if (!jwksUri || !(allowInsecure || jwksUri.startsWith('https:'))) {
-    throw new LoginRefused('invalid', `the jwks_uri of ${issuer} is missing or not https`)
-  }
+  // Before the document is remembered: one bad answer must not last for a day.
+  const endpoints = { authorization_endpoint, token_endpoint, jwks_uri: jwksUri }
+  for (const [name, endpoint] of Object.entries(endpoints)) requireEndpoint(name, endpoint, options)
   // No pause between fetches, so that a key rotated in the middle of a sign-in is found. Only the token endpoint of the
   // IdP hands us tokens; nobody else can make us fetch.
-  const keys = createRemoteJWKSet(new URL(jwksUri), { [jwksFetch]: fetch, cooldownDuration: 0 })
+  const keys = createRemoteJWKSet(new URL(jwksUri ?? ''), { [jwksFetch]: fetch, cooldownDuration: 0 })
   return { config, issuer, keys }
+}
+
+/** https; plain http only where the issuer itself may use it, and then only on the issuer's own host. */
+function requireEndpoint(name: string, endpoint: string | undefined, { server, allowInsecure }: OidcFlowOptions): void {
+  const { protocol, hostname } = new URL(endpoint ?? 'about:blank')
+  if (protocol === 'https:' || (allowInsecure && protocol === 'http:' && hostname === server.hostname)) return
+  throw new LoginRefused('invalid', `the ${name} in the metadata of ${server.origin} is missing or not https`)
 }
 
 /** The method is chosen at the first token request, when the metadata is known (OpenID Connect Discovery section 3). */

@@ -156,10 +156,14 @@ describe('an adapter that names a user who cannot be', () => {
 describe('an address of the engine', () => {
   it('of an interaction takes no parameters', async () => {
     const issuer = await startIssuer()
-    const { client_id } = await register(issuer.url)
-    const response = await fetch(`${issuer.url}/authorize/x?client_id=${client_id}&response_type=code`, {
+    const client = await register(issuer.url)
+    const { headers } = await fetch(authorizationRequest(issuer.url, client).url, { redirect: 'manual' })
+    const uid = headers.get('location')?.split('/').at(-1)
+    // The cookie of the browser and not the engine's: the library then looks at the parameters.
+    const [cookie = ''] = headers.getSetCookie().filter((each) => each.startsWith('consulate_browser'))
+    const response = await fetch(`${issuer.url}/authorize/${uid}?client_id=${client.client_id}&response_type=code`, {
       redirect: 'manual',
-      headers: { accept: 'text/html' },
+      headers: { accept: 'text/html', cookie: cookie.split(';')[0] ?? '' },
     })
     await issuer.close()
     expect(response.status).to.equal(400)

@@ -55,6 +55,21 @@ export function outageContract<Options extends z.ZodType>(subject: ContractSubje
       expect(idp.count('discovery')).to.equal(3)
     })
 
+    for (const [words, change] of [
+      ['lacks the authorization endpoint', { authorization_endpoint: undefined }],
+      ['lacks the token endpoint', { token_endpoint: undefined }],
+      ['names an authorization endpoint that runs code', { authorization_endpoint: 'javascript:alert(1)' }],
+      ['names an authorization endpoint without TLS', { authorization_endpoint: 'http://idp.evil.example/authorize' }],
+    ] as const) {
+      it(`whose metadata ${words} is refused, and is well again with its next answer`, async () => {
+        idp.faults.answer = async (endpoint, response) =>
+          endpoint === 'discovery' ? Response.json({ ...((await response.json()) as object), ...change }) : response
+        await refused(redirectOf(adapter, newLogin()), idp, 'invalid')
+        idp.faults = {}
+        expect((await signIn(lab)).subject).to.equal(subject.subject)
+      })
+    }
+
     it('is discovered anew after a day', async () => {
       let ahead = 0
       lab = await bench(subject, () => new Date(Date.now() + ahead))
