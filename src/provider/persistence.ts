@@ -62,7 +62,9 @@ class StoredModel implements Adapter {
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
-    return this.#payload(await answered(this.#store.get(this.#model, id)))
+    const payload = this.#payload(await answered(this.#store.get(this.#model, id)))
+    if (this.#model === 'AuthorizationCode' || this.#model === 'RefreshToken') refuseOtherResource(payload?.resource)
+    return payload
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
@@ -160,6 +162,14 @@ class NoSessions implements Adapter {
   async consume(): Promise<void> {}
   async destroy(): Promise<void> {}
   async revokeByGrantId(): Promise<void> {}
+}
+
+/** The library looks at the resource only after it spent the code or token, and a mistake must not cost a client that. */
+function refuseOtherResource(granted: unknown): void {
+  const oidc = Provider.ctx?.oidc
+  const asked = oidc?.route === 'token' ? oidc.params?.resource : undefined
+  if (asked === undefined || granted === undefined || asked === granted) return
+  throw new errors.InvalidTarget('a token is for the one resource that was approved')
 }
 
 function indexes(model: string, id: string, payload: AdapterPayload): Partial<StoredRecord> {

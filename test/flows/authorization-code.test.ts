@@ -223,6 +223,7 @@ describe('authorization code flow', () => {
         resource: 'https://other.example/mcp',
       })
       expect([status, body.error]).to.deep.equal([400, 'invalid_target'])
+      expect((await exchange(issuer.url, client, request, code)).status, 'the code is not spent').to.equal(200)
     })
   })
 

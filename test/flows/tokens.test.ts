@@ -101,6 +101,22 @@ describe('tokens', () => {
       expect((await refresh(issuer.url, client, refresh_token)).status).to.equal(200)
     })
 
+    it('is not spent by a request for another, an unknown or a second resource', async () => {
+      const { refresh_token } = await obtainTokens(issuer.url, client)
+      for (const resource of [`${issuer.url}/other/mcp`, 'https://unknown.example/mcp', 'nonsense']) {
+        const answer = await refresh<OAuthError>(issuer.url, client, refresh_token, { resource })
+        expect([answer.status, answer.body.error]).to.deep.equal([400, 'invalid_target'])
+      }
+      const two = new URLSearchParams({ grant_type: 'refresh_token', client_id: client.client_id, refresh_token })
+      for (const path of ['demo', 'other']) two.append('resource', `${issuer.url}/${path}/mcp`)
+      expect((await postForm(`${issuer.url}/token`, two)).body.error).to.equal('invalid_target')
+      // After the reuse window a token that had been spent would be refused.
+      issuer.advance(61_000)
+      const { status } = await refresh(issuer.url, client, refresh_token)
+      issuer.advance(-61_000)
+      expect(status).to.equal(200)
+    })
+
     it('is not offered to a client that registered without it', async () => {
       const once = await register(issuer.url, { grant_types: ['authorization_code'] })
       expect(await obtainTokens(issuer.url, once)).to.not.have.property('refresh_token')
