@@ -1,7 +1,7 @@
 /** `consulate check`: lists every mistake of a configuration, or what it amounts to. */
 import { Command } from 'commander'
 import { CONFIG_OPTION } from './options.ts'
-import { type Source, sourceToCheck } from './source.ts'
+import type { Source } from './source.ts'
 
 const EXAMPLES = `
 Ends with 0 when the configuration can be used, else with 1. Starts nothing and writes nothing.
@@ -16,6 +16,7 @@ export function checkCommand(): Command {
     .addOption(CONFIG_OPTION())
     .addHelpText('after', EXAMPLES)
     .action(async (options: { config?: string }) => {
+      const { sourceToCheck } = await import('./source.ts')
       console.log(summary(await sourceToCheck(options.config)))
     })
 }

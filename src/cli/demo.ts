@@ -4,9 +4,6 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
-import open from 'open'
-import { Browser, walk } from '../demo/driver.ts'
-import { JourneyFailed, playJourney } from '../demo/journey.ts'
 import { parseUrl } from '../url.ts'
 
 /** Starts an issuer in development mode. Resolves when it listens. */
@@ -45,9 +42,9 @@ export function demoCommand(start: StartIssuer): Command {
 async function demo(options: Options, start: StartIssuer): Promise<void> {
   if (!options.start) {
     const wanted = options.url ?? DEFAULT_URL
-    if (!parseUrl(wanted)) throw new JourneyFailed(`--url is not a URL: ${wanted}`)
+    if (!parseUrl(wanted)) throw new Error(`--url is not a URL: ${wanted}`)
     if (await answers(wanted)) return play(new URL(wanted), options)
-    if (options.url) throw new JourneyFailed(`Nothing answers at ${wanted}.`)
+    if (options.url) throw new Error(`Nothing answers at ${wanted}.`)
     console.log(`Nothing answers at ${DEFAULT_URL}.`)
   }
   console.log('An issuer is started for this demo, with data that is deleted afterwards.')
@@ -64,7 +61,9 @@ async function demo(options: Options, start: StartIssuer): Promise<void> {
   }
 }
 
-function play(url: URL, options: Options): Promise<void> {
+async function play(url: URL, options: Options): Promise<void> {
+  // Here and not above: it brings the MCP SDK, for which no other command should wait.
+  const { playJourney } = await import('../demo/journey.ts')
   console.log(`An MCP client connects to ${url.href}\n`)
   return playJourney({
     url,
@@ -77,11 +76,13 @@ function play(url: URL, options: Options): Promise<void> {
 /** Opens the user's browser. Not every machine has one, so the address is shown as well. */
 async function sendUser(url: URL): Promise<void> {
   console.log(`\n  Open this address in your browser if it does not open by itself:\n  ${url.href}\n`)
+  const { default: open } = await import('open')
   const child = await open(url.href)
   child.once('error', () => console.log('  No browser could be opened.'))
 }
 
 async function drive(url: URL, persona: string | undefined): Promise<void> {
+  const { Browser, walk } = await import('../demo/driver.ts')
   const browser = new Browser()
   await walk(browser, url, {
     ...(persona === undefined ? {} : { buttons: { persona } }),

@@ -2,15 +2,14 @@
 /**
  * The `consulate` command. One file per command; this one puts them together and decides how the process ends: 0 when
  * all went well, 1 when the work could not be done, 2 when the command line was wrong.
+ *
+ * What a command works with, it imports when it runs: reading the command line and its help waits for nothing else.
  */
 import { Command } from 'commander'
-import { localSecret } from '../keys/local-secret.ts'
-import { createLog } from '../observe/log.ts'
 import { checkCommand } from './check.ts'
 import { demoCommand, type StartIssuer } from './demo.ts'
 import { explain } from './failure.ts'
 import { serveCommand } from './serve.ts'
-import { development } from './source.ts'
 import { version } from './version.ts'
 
 const EXAMPLES = `
@@ -21,8 +20,10 @@ Examples:
   $ consulate demo --auto                      play the journey of an MCP client`
 
 const startForDemo: StartIssuer = async ({ port, dataPath }) => {
-  const { config, adapterTypes } = development({ port, dataFolder: dataPath, secret: await localSecret(dataPath) })
+  const { sourceForDemo } = await import('./source.ts')
+  const { createLog } = await import('../observe/log.ts')
   const { serve } = await import('../main.ts')
+  const { config, adapterTypes } = await sourceForDemo(port, dataPath)
   return serve(config, { adapterTypes, log: createLog({ level: 'silent', format: 'json' }) })
 }
 

@@ -1,9 +1,8 @@
 /** `consulate serve`: runs the issuer until a signal ends it. */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { createLog, type Log } from '../observe/log.ts'
+import type { Log } from '../observe/log.ts'
 import { banner } from './banner.ts'
 import { CONFIG_OPTION } from './options.ts'
-import { sourceToServe } from './source.ts'
 
 const EXAMPLES = `
 Without a configuration the server runs in development mode at http://localhost:3000, with its data in ./data.
@@ -33,10 +32,12 @@ function parsePort(text: string): number {
 }
 
 async function run(options: { config?: string; port?: number }): Promise<void> {
+  const { sourceToServe } = await import('./source.ts')
   const source = await sourceToServe(options.config, options.port)
+  const { createLog } = await import('../observe/log.ts')
   const log = createLog(source.config.log)
   endOnDefect(log)
-  // Here and not above, so that the other commands need not load the whole server.
+  // Last, because it is the most: a mistake in the configuration is told without loading the server.
   const { serve } = await import('../main.ts')
   const running = await serve(source.config, { log, adapterTypes: source.adapterTypes })
   // Beside the log, which goes to standard output and may be read by a machine.

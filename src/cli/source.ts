@@ -7,7 +7,8 @@ import type { AdapterType } from '../adapter.ts'
 import { type DevelopmentOptions, developmentConfig } from '../config/development.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
-import { localSecret } from '../keys/local-secret.ts'
+import { localSecret } from '../stores/local-secret.ts'
+import { isLoopbackHost } from '../url.ts'
 
 export interface Source {
   readonly config: Config
@@ -34,8 +35,27 @@ export async function sourceToServe(given: string | undefined, port: number | un
     return development({ dataFolder, secret: await localSecret(dataFolder), ...(port !== undefined && { port }) })
   }
   const { config, adapterTypes } = await loadConfig(file, adapters)
+  if (port !== undefined) refuseOtherPort(config.issuer, port, file)
   const listen = { ...config.listen, ...(port !== undefined && { port }) }
   return { config: { ...config, listen }, adapterTypes, file: resolve(file) }
+}
+
+/**
+ * Behind a proxy the port of the issuer is the proxy's. An issuer that speaks plain http on this machine has none: its
+ * port is in every address that clients are given, and nobody would answer there.
+ */
+function refuseOtherPort(issuer: string, port: number, file: string): void {
+  const url = new URL(issuer)
+  if (url.protocol !== 'http:' || !isLoopbackHost(url.hostname) || Number(url.port || 80) === port) return
+  url.port = String(port)
+  throw new Error(
+    `--port ${port} is not the port of the issuer: write "issuer: ${url.origin}${url.pathname.replace(/\/$/, '')}" in ${file}.`,
+  )
+}
+
+/** Development mode for one demo, with data of its own. @throws {Error} when the folder cannot be used. */
+export async function sourceForDemo(port: number, dataFolder: string): Promise<Source> {
+  return development({ port, dataFolder, secret: await localSecret(dataFolder) })
 }
 
 /** Reads the configuration to look at. Writes nothing. @throws {ConfigError} */
@@ -47,6 +67,6 @@ export async function sourceToCheck(given: string | undefined): Promise<Source> 
   return { ...(await loadConfig(file, adapters)), file: resolve(file) }
 }
 
-export function development(options: DevelopmentOptions): Source {
+function development(options: DevelopmentOptions): Source {
   return { config: developmentConfig(options), adapterTypes: adapters }
 }

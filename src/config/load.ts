@@ -1,13 +1,15 @@
 /**
- * From the text of `consulate.yaml` to a checked configuration, or to every mistake in it at once.
+ * The main file of `config/`: from the text of `consulate.yaml` to a checked configuration, or to every mistake in it at
+ * once.
  *
- * Owns the order: YAML, references, shape, rules, IdP options. Leaves the shape to `schema.ts`, the rules to `rules.ts`
- * and the options of IdPs to their adapters. Secret values appear in no problem and in no error.
+ * Owns the order: YAML, references, shape, rules, IdP options. Leaves the shape to `schema.ts`, the rules to `rules.ts`,
+ * finding adapters to `adapters.ts` and the options of IdPs to their adapters. The folder leaves opening IdPs to `idp/`,
+ * printing mistakes to `cli/`, and starts nothing. Secret values appear in no problem and in no error.
  */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { AdapterType } from '../adapter.ts'
-import { checkIdps, loadAdapterTypes } from '../idp/registry.ts'
+import { checkIdps, loadAdapterTypes } from './adapters.ts'
 import { problemsOf, valueAt } from './issues.ts'
 import type { Problem } from './problem.ts'
 import { type Resolved, resolveReferences } from './references.ts'

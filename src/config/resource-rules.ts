@@ -93,7 +93,18 @@ function introspectionRules(
     if (seen.has(clientId)) problems.push(problemAt(path, clientId, 'Give each MCP server a clientId of its own.'))
     seen.add(clientId)
   }
-  const weakness = clientSecret === undefined || development ? undefined : secretWeakness(clientSecret)
-  if (weakness !== undefined) problems.push(problemAt(`${at}.introspection.clientSecret`, clientSecret, weakness))
+  const wrong = clientSecret === undefined ? undefined : secretMistake(clientSecret, development)
+  if (wrong !== undefined) problems.push(problemAt(`${at}.introspection.clientSecret`, clientSecret, wrong))
   return problems
+}
+
+/** The characters that stay as they are when HTTP Basic credentials are form-encoded (RFC 6749 section 2.3.1). Programs
+ * that forget to encode, curl among them, would send another secret. */
+const SAFE_IN_BASIC = /^[A-Za-z0-9._~-]*$/
+
+function secretMistake(secret: string, development: boolean): string | undefined {
+  if (!SAFE_IN_BASIC.test(secret)) {
+    return 'Use letters, digits and "._~-" only; HTTP Basic changes other characters. Make one with: openssl rand -hex 32'
+  }
+  return development ? undefined : secretWeakness(secret)
 }

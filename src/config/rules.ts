@@ -1,11 +1,11 @@
 /**
  * Rules that a shape cannot express: settings that depend on each other, and what is unsafe outside development mode.
  *
- * Owns the rules of everything but resources (`resource-rules.ts`) and the options of IdPs (`idp/registry.ts`). Works on
+ * Owns the rules of everything but resources (`resource-rules.ts`) and the options of IdPs (`adapters.ts`). Works on
  * whatever part of a configuration has the right shape, so that all mistakes are reported at once.
  */
 import type { AdapterType } from '../adapter.ts'
-import { isLoopbackHost } from '../url.ts'
+import { isDangerousScheme, isLoopbackHost } from '../url.ts'
 import { asHttps, closestIssuer } from './canonical.ts'
 import type { Problem } from './problem.ts'
 import { resourceRules } from './resource-rules.ts'
@@ -91,21 +91,16 @@ function idpRules({ development, idps }: Candidate, adapterTypes: readonly Adapt
   return problems
 }
 
-/** Schemes that a browser or an operating system gives a meaning of its own, so that a code sent there could be run,
- * rendered, or handed to a program that is no OAuth client. */
-const FORBIDDEN_SCHEMES = new Set(
-  ['http https ws wss ftp ftps javascript data file vbscript blob about view-source filesystem jar mhtml res']
-    .concat('intent android-app content mailto tel sms facetime chrome chrome-extension moz-extension edge opera')
-    .concat('search shell ssh telnet ldap ldaps smb nfs git urn')
-    .flatMap((line) => line.split(' ')),
-)
-
+/** Registration refuses these for every client, so an entry here would be a promise that it does not keep. */
 function schemeRules({ registration }: Candidate): Problem[] {
   return [...(registration?.customSchemes ?? []).entries()].flatMap(([index, scheme]) => {
     if (scheme === undefined) return []
-    if (!FORBIDDEN_SCHEMES.has(scheme) && !scheme.startsWith('ms-') && !scheme.startsWith('search-')) return []
-    const remedy = 'Remove this scheme. Browsers or operating systems give it a meaning of its own.'
-    return [problemAt(`registration.customSchemes[${index}]`, scheme, remedy)]
+    const path = `registration.customSchemes[${index}]`
+    if (/^https?$/.test(scheme)) {
+      return [problemAt(path, scheme, 'Remove this scheme. https and loopback http are always allowed.')]
+    }
+    if (!isDangerousScheme(scheme)) return []
+    return [problemAt(path, scheme, 'Remove this scheme. Browsers or operating systems give it a meaning of its own.')]
   })
 }
 

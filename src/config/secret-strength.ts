@@ -1,7 +1,7 @@
-/** The least length of a secret, in characters. Base64 of 32 random bytes has 44. */
+/** The least length of a secret, in characters. 32 random bytes in hex have 64. */
 export const MIN_SECRET_LENGTH = 32
 
-const MAKE_ONE = 'Make one with: openssl rand -base64 32'
+const MAKE_ONE = 'Make one with: openssl rand -hex 32'
 
 const PLACEHOLDER =
   /^(change|replace|default|example|placeholder|insert|secret|password|consulate|your[-_ ]|my[-_ ]|test[-_ ])/i

@@ -3,7 +3,7 @@
  *
  * Messages are our own, because those of the parser quote the source, and a line of a configuration can hold a secret.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
 import type { Problem } from './problem.ts'
 import { formatPath } from './shown.ts'
 
@@ -38,15 +38,7 @@ export function parseYaml(text: string): YamlText {
     const { line, col } = lines.linePos(offset)
     return `line ${line}, column ${col}`
   }
-  const problems: Problem[] = [...document.errors, ...document.warnings].map((error) => ({
-    path: place(error.pos[0]),
-    remedy: REMEDIES[error.code] ?? 'This is not valid YAML. Check quotes, colons and indentation here.',
-  }))
-  visit(document, {
-    Alias: (_, node) => {
-      problems.push({ path: place(node.range?.[0] ?? 0), remedy: 'Write the value out here; aliases are not allowed.' })
-    },
-  })
+  const problems = mistakesIn(document, place)
   if (problems.length > 0) return { value: undefined, problems, lineOf: () => undefined }
   const value: unknown = document.toJS() ?? {}
   if (!isMap(document.contents) && document.contents !== null) {
@@ -54,6 +46,30 @@ export function parseYaml(text: string): YamlText {
   }
   const index = lineIndex(document, lines)
   return { value, problems, lineOf: (path) => lookUp(index, path) }
+}
+
+/** Mistakes that leave the rest of the file readable: each stands for itself. */
+const SEPARATE = new Set<string>(['DUPLICATE_KEY', 'TAG_RESOLVE_FAILED', 'NON_STRING_KEY'])
+
+/** After a mistake of syntax the parser misreads what follows, so that only the first one tells people something. */
+function mistakesIn(document: Document, place: (offset: number) => string): Problem[] {
+  const all = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
+  const problem = ({ code, pos }: YAMLError, more = '') => {
+    const remedy = REMEDIES[code] ?? 'This is not valid YAML. Check quotes, colons and indentation here.'
+    return { path: place(pos[0]), remedy: remedy + more }
+  }
+  const first = all.find((error) => !SEPARATE.has(error.code))
+  if (first) {
+    const more = all.length - 1
+    return [problem(first, more === 0 ? '' : ` (And ${more} more, which may go away with this one.)`)]
+  }
+  const problems: Problem[] = all.map((error) => problem(error))
+  visit(document, {
+    Alias: (_, node) => {
+      problems.push({ path: place(node.range?.[0] ?? 0), remedy: 'Write the value out here; aliases are not allowed.' })
+    },
+  })
+  return problems
 }
 
 function failed(remedy: string): YamlText {

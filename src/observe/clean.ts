@@ -1,4 +1,7 @@
-/** What may reach a log line: no credential, no query string, and no character that could start a line of its own. */
+/**
+ * What may reach a log line: no credential, no query string, and no character that could start a line of its own. Where
+ * lines go is the business of `log.ts`.
+ */
 import { ERRORS } from '../errors.ts'
 
 /** Keys are compared without case, hyphens and underscores. */

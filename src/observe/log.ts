@@ -1,8 +1,9 @@
 /**
- * The log: JSON for machines or lines for people, made by pino.
+ * The main file of `observe/`, the log: JSON for machines or lines for people, made by pino.
  *
  * Owns where lines go and in which form. What a line may hold is decided in `clean.ts`, through which every argument
- * passes, so that no caller can log a credential or forge a line by mistake. The audit trail is not here.
+ * passes, so that no caller can log a credential or forge a line by mistake. What is worth a line, and at which
+ * level, is left to whoever logs; the engine's events are named in `provider/events.ts`.
  */
 import type { Writable } from 'node:stream'
 import { type DestinationStream, destination as fileDestination, type Logger, pino } from 'pino'

@@ -63,6 +63,28 @@ describe('consulate serve', function () {
     expect(err).not.to.contain(SECRET).and.not.to.contain('upstream-credential')
   })
 
+  it('refuses a --port that an issuer on this machine does not name, and starts nothing', async () => {
+    await at.write('consulate.yaml', { ...sound(), issuer: 'http://localhost:3000/t1' })
+    const port = await freePort()
+    const { code, out, err } = await at.run(['serve', '--port', String(port)])
+    expect(code).to.equal(1)
+    expect(out).to.equal('')
+    expect(ownLines(err)).to.have.length(1)
+    expect(err).to.contain(`--port ${port}`).and.to.contain(`"issuer: http://localhost:${port}/t1" in consulate.yaml`)
+  })
+
+  for (const issuer of ['http://localhost', 'https://localhost']) {
+    it(`takes a --port for ${issuer} when it is the issuer's own or a proxy stands before it`, async () => {
+      const port = await freePort()
+      await at.write('consulate.yaml', {
+        ...sound(),
+        issuer: issuer.startsWith('https') ? issuer : `${issuer}:${port}`,
+      })
+      await at.start(['serve', '--port', String(port)]).saysOnError(READY)
+      expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).to.be.a('number')
+    })
+  }
+
   it('names a port in use in one sentence', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')

@@ -84,3 +84,23 @@ describe('docs/configuration.md', () => {
     expect(config.resources).to.have.length(1)
   })
 })
+
+describe('README.md', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+
+  it('holds an example for Entra ID that passes every check and asks for the groups it speaks of', async () => {
+    const example = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+    const { config } = await parse(example, { CONSULATE_SECRET: SECRET, ENTRA_CLIENT_SECRET: 'from-the-portal' })
+    expect(config.idps.map((idp) => idp.type)).to.deep.equal(['entra'])
+    expect(config.resources[0]?.claims).to.deep.equal(['groups'])
+    expect(config.trustedProxies).to.have.length(1)
+  })
+
+  it('names only scripts that package.json has', () => {
+    const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      scripts: Record<string, string>
+    }
+    const named = [...readme.matchAll(/\bnpm (?:run )?(?!install\b)([a-z]+)/g)].map(([, name]) => name)
+    expect(scripts).to.include.all.keys(named)
+  })
+})

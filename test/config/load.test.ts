@@ -106,6 +106,23 @@ describe('the configuration file', () => {
     expect(JSON.stringify(problems)).not.to.contain('top-secret')
   })
 
+  it('tells the first mistake of syntax, and only counts what the parser stumbles over after it', async () => {
+    const broken = `issuer: https://a: b: c\nname: a: b: c\nname: 1\nother: *x\n`
+    const [problem, ...others] = await problemsIn(broken)
+    expect(others).to.deep.equal([])
+    expect(problem?.path).to.equal('line 1, column 9')
+    expect(problem?.remedy).to.match(/in quotes.* \(And \d+ more, which may go away with this one\.\)$/)
+    const [single] = await problemsIn('issuer: [a\n')
+    expect(single?.remedy).not.to.contain('more')
+  })
+
+  it('tells every setting that is written twice', async () => {
+    expect(await pathsIn('issuer: a\nissuer: b\nsecret: a\nsecret: b\n')).to.deep.equal([
+      'line 2, column 1',
+      'line 4, column 1',
+    ])
+  })
+
   it('rejects aliases, so that a small file cannot become a huge one', async () => {
     const bomb = ['a: &a [x, x]', 'b: &b [*a, *a]', 'c: &c [*b, *b]', 'd: [*c, *c]'].join('\n')
     const problems = await problemsIn(bomb)

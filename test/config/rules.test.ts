@@ -184,6 +184,29 @@ describe('an MCP server', () => {
   })
 })
 
+describe('an introspection secret', () => {
+  const withSecret = (clientSecret: string) => withResource({ introspection: { clientId: 'files', clientSecret } })
+
+  for (const character of ['+', '/', '=', '%', ':', '&', ' ', 'é']) {
+    it(`holds no "${character}", which HTTP Basic may change`, async () => {
+      const [problem, ...others] = await problemsIn(withSecret(SECRET + character))
+      expect(others).to.deep.equal([])
+      expect(problem).to.deep.include({ path: 'resources[0].introspection.clientSecret', value: '***' })
+      expect(problem?.remedy).to.contain('HTTP Basic').and.to.contain('openssl rand -hex 32')
+    })
+  }
+
+  it('is held to that in development mode as well', async () => {
+    const settings = { ...withSecret(`${SECRET}+`), development: true, issuer: 'http://localhost:3000' }
+    expect(await pathsIn(settings)).to.deep.equal(['resources[0].introspection.clientSecret'])
+  })
+
+  it('may hold letters, digits and the four unreserved characters', async () => {
+    const { config } = await parse(withSecret(`${SECRET}._~-`))
+    expect(config.resources[0]?.introspection?.clientSecret).to.equal(`${SECRET}._~-`)
+  })
+})
+
 describe('the rest of the configuration', () => {
   it('has one IdP for each id', async () => {
     const settings = sound()
@@ -199,18 +222,8 @@ describe('the rest of the configuration', () => {
     })
   })
 
-  for (const scheme of [
-    'http',
-    'https',
-    'javascript',
-    'data',
-    'file',
-    'vbscript',
-    'blob',
-    'about',
-    'intent',
-    'ms-word',
-  ]) {
+  const schemes = 'http https javascript data file vbscript blob about intent ms-word search-ms web+mcp itms-services'
+  for (const scheme of schemes.split(' ')) {
     it(`has no custom scheme ${scheme}`, async () => {
       const registration = { customSchemes: ['cursor', scheme] }
       expect(await pathsIn({ ...sound(), registration })).to.deep.equal(['registration.customSchemes[1]'])

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
-import { Browser, type Page, walk } from '../../src/demo/driver.ts'
+import { Browser, walk } from '../../src/demo/driver.ts'
 import { authorizationRequest, browserFor, type Registered, register, signIn } from '../support/client.ts'
+import { openConsent, press } from '../support/consent.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
 const WEB_REDIRECT = 'https://app.example/callback'
@@ -28,30 +29,8 @@ describe('consent', () => {
   })
   after(() => issuer.close())
 
-  async function consentPage(changes: Record<string, string | undefined> = {}, who = client) {
-    const request = authorizationRequest(issuer.url, who, changes)
-    const browser = browserFor(request)
-    const { page } = await browser.open(request.url)
-    if (!page) throw new Error('no consent page')
-    return { request, browser, page }
-  }
-
-  /** Presses a button and follows nothing: where would the browser go? */
-  async function press(
-    browser: Browser,
-    page: Page,
-    changes: { form?: Record<string, string>; headers?: Record<string, string> } = {},
-  ) {
-    const [form] = page.forms
-    if (!form) throw new Error('the page has no form')
-    const cookie = browser.cookies.header(form.action)
-    return fetch(form.action, {
-      method: 'POST',
-      redirect: 'manual',
-      headers: { accept: 'text/html', ...(cookie ? { cookie } : {}), ...changes.headers },
-      body: new URLSearchParams({ ...form.values, decision: 'approve', ...changes.form }),
-    })
-  }
+  const consentPage = (changes: Record<string, string | undefined> = {}, who = client) =>
+    openConsent(issuer.url, who, changes)
 
   it('comes before anything else and names the client, where the answer goes, the server and the scopes in words', async () => {
     const { page } = await consentPage({ scope: 'demo:read demo:write' })
@@ -124,57 +103,6 @@ describe('consent', () => {
       (cookie) => cookie.split('=')[0],
     )
     expect(names.filter((name) => name?.includes('login'))).to.deep.equal([])
-  })
-
-  describe('its form', () => {
-    it('is refused without its token', async () => {
-      const { browser, page } = await consentPage()
-      expect((await press(browser, page, { form: { csrf: '' } })).status).to.equal(403)
-    })
-
-    it('is refused with the token of another interaction', async () => {
-      const other = await consentPage()
-      const { browser, page } = await consentPage()
-      const csrf = other.page.forms[0]?.values.csrf ?? ''
-      expect(csrf).to.not.equal('')
-      expect((await press(browser, page, { form: { csrf } })).status).to.equal(403)
-    })
-
-    for (const [title, headers] of [
-      ['another origin', { origin: 'https://evil.example' }],
-      ['an opaque origin', { origin: 'null' }],
-      ['another site', { 'sec-fetch-site': 'cross-site' }],
-      ['a sibling site', { 'sec-fetch-site': 'same-site' }],
-    ] as const) {
-      it(`is refused from ${title}`, async () => {
-        const { browser, page } = await consentPage()
-        const response = await press(browser, page, { headers })
-        expect(response.status).to.equal(403)
-        expect(response.headers.getSetCookie()).to.deep.equal([])
-      })
-    }
-
-    it('is refused without the cookie of the interaction', async () => {
-      const { page } = await consentPage()
-      expect((await press(new Browser(), page)).status).to.equal(400)
-    })
-
-    it('is refused with a forged cookie of the interaction', async () => {
-      const { page } = await consentPage()
-      const uid = page.url.pathname.split('/').at(-1) ?? ''
-      const response = await press(new Browser(), page, { headers: { cookie: `consulate_interaction=${uid}` } })
-      expect(response.status).to.equal(400)
-    })
-
-    it('is refused when it decides nothing', async () => {
-      const { browser, page } = await consentPage()
-      expect((await press(browser, page, { form: { decision: 'maybe' } })).status).to.equal(400)
-    })
-
-    it('sends the browser on by 303', async () => {
-      const { browser, page } = await consentPage()
-      expect((await press(browser, page)).status).to.equal(303)
-    })
   })
 
   for (const method of ['HEAD', 'PUT', 'DELETE']) {

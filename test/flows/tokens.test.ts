@@ -7,8 +7,8 @@ interface OAuthError {
   readonly error: string
 }
 
-const DEMO_SERVER = { client_id: 'demo-server', client_secret: 'demo server secret, 32 characters or more' }
-const OTHER_SERVER = { client_id: 'other-server', client_secret: 'other server secret, 32 characters or more' }
+const DEMO_SERVER = { client_id: 'demo-server', client_secret: 'demo-server-secret-of-32-characters-or-more' }
+const OTHER_SERVER = { client_id: 'other-server', client_secret: 'other-server-secret-of-32-characters-or-more' }
 
 describe('tokens', () => {
   let issuer: TestIssuer

@@ -5,7 +5,7 @@ import { sealStore } from '../../src/stores/seal.ts'
 import { obtainTokens, postForm, refresh, register } from '../support/client.ts'
 import { SECRET, startIssuer, type TestIssuer } from '../support/issuer.ts'
 
-const CREDENTIALS = { client_id: 'demo-server', client_secret: 'demo server secret, 32 characters or more' }
+const CREDENTIALS = { client_id: 'demo-server', client_secret: 'demo-server-secret-of-32-characters-or-more' }
 
 describe('a JWT presented for introspection or revocation, signed with our own key', () => {
   let issuer: TestIssuer

@@ -7,7 +7,7 @@ import { obtainTokens, postForm, refresh, register } from '../support/client.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
 const UPSTREAM_TOKEN = 'upstream-token-that-stays-here'
-const CREDENTIALS = { client_id: 'demo-server', client_secret: 'demo server secret, 32 characters or more' }
+const CREDENTIALS = { client_id: 'demo-server', client_secret: 'demo-server-secret-of-32-characters-or-more' }
 
 /** An IdP whose adapter hands over more than the contract asks for. */
 const talkative = defineAdapter({

@@ -1,6 +1,7 @@
 /** Chromium for tests that look at pages as people do. It never reaches beyond this machine. */
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
+import { leaveOut } from './leave-out.ts'
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
@@ -9,17 +10,13 @@ export function findChromium(): string | undefined {
 }
 
 /**
- * Starts Chromium for a suite; call it in `before` and close what it returns in `after`. Without a Chromium it says
- * loudly what does not run and how to change that, and leaves the suite out.
+ * Starts Chromium for a suite; call it in `before` and close what it returns in `after`. Without a Chromium
+ * the suite is left out.
  */
 export async function launchBrowser(suite: Mocha.Context): Promise<Browser> {
   const executablePath = findChromium()
   if (executablePath === undefined) {
-    const title = suite.test?.parent?.fullTitle()
-    console.error(
-      `\n  !! NOT RUN, no Chromium: "${title}". Install it (apt-get install chromium) or set CHROMIUM_PATH.\n`,
-    )
-    return suite.skip()
+    return leaveOut(suite, 'no Chromium', 'Install it (apt-get install chromium) or set CHROMIUM_PATH.')
   }
   return chromium.launch({
     executablePath,

@@ -56,6 +56,11 @@ export async function startIssuer(options: TestOptions = {}): Promise<TestIssuer
     log,
     now,
     ...(options.fetchForClients ? { fetchForClients: options.fetchForClients } : undefined),
+  }).catch(async (error: unknown) => {
+    // Else a test that cannot start would never end.
+    server.close()
+    await engine.close()
+    throw error
   })
   server.on('request', issuer.handler)
 
@@ -99,7 +104,7 @@ function defaults(url: string, folder: string): ConfigInput {
         scopes: { 'demo:read': 'Read who you are', 'demo:write': 'Use the calculator' },
         defaultScopes: ['demo:read'],
         claims: ['groups', 'name'],
-        introspection: { clientId: 'demo-server', clientSecret: 'demo server secret, 32 characters or more' },
+        introspection: { clientId: 'demo-server', clientSecret: 'demo-server-secret-of-32-characters-or-more' },
       },
     ],
   }

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { leaveOut } from './leave-out.ts'
 
 /** The first Node that all of them run on. */
 const NEEDED_NODE = [22, 19] as const
@@ -45,16 +46,12 @@ export interface Command {
   readonly script: string
 }
 
-/**
- * Finds a tool for a suite; call it in `before`. Without the tool it says loudly what does not run and how to change that,
- * and leaves the suite out.
- */
+/** Finds a tool for a suite; call it in `before`. Without the tool the suite is left out. */
 export function needTool(suite: Mocha.Context, tool: Tool): Command {
   const node = newerNode()
   const script = installedVersion(tool) === TOOLS[tool] ? scriptOf(tool) : undefined
   if (node && script) return { node, script }
-  console.error(`\n  !! NOT RUN, no ${tool} ${TOOLS[tool]}: "${suite.test?.parent?.fullTitle()}". Run: npm run tools\n`)
-  return suite.skip()
+  return leaveOut(suite, `no ${tool} ${TOOLS[tool]}`, 'Run: npm run tools')
 }
 
 interface Manifest {

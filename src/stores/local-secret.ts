@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { link, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { privateFolder } from '../stores/folder.ts'
+import { privateFolder } from './folder.ts'
 
 /**
  * Reads `<folder>/secret`, or makes it: 256 random bits, mode 0600. Processes that start together get the same one.
