@@ -24,6 +24,7 @@ import { openPages } from './pages/index.ts'
 import { openAccounts } from './provider/accounts.ts'
 import { authorizationPort } from './provider/authorization.ts'
 import { basePath, buildProvider } from './provider/build.ts'
+import { documentFetch } from './provider/document-fetch.ts'
 import { endpoints } from './provider/engine.ts'
 import { pageOf } from './provider/error-pages.ts'
 import { watch } from './provider/events.ts'
@@ -87,7 +88,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     resources,
     jwks: keyring.jwks,
     cookieKeys,
-    fetchForClients: parts.fetchForClients ?? fetchForClients(config),
+    fetchForClients: documentFetch(parts.fetchForClients ?? fetchForClients(config), store, now),
     renderError(_ctx, out, error) {
       throw new Failure(pageOf(out, error), `${out.error}: ${out.error_description ?? ''}`, { cause: error })
     },
@@ -106,7 +107,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     ...(demo ? { demo: demo.middleware } : undefined),
     interaction: interactionRoutes({
       base,
-      port: authorizationPort(provider, resources, accounts),
+      port: authorizationPort(provider, { resources, accounts, log }),
       attempts: openAttempts(store, issuer, base, now),
       idps,
       browser,
@@ -118,6 +119,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       store,
       resources,
       publicJwks: keyring.publicJwks,
+      now,
       interactionStarted: browser.bind,
       interactionResumed: browser.check,
       leaveWithError: (ctx, target) => leaveWithError(ctx, target, 'request_refused'),

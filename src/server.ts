@@ -54,6 +54,7 @@ export function buildServer(parts: ServerParts): Koa<RequestState> {
   if (parts.demo) app.use(parts.demo)
   app.use(parts.interaction.routes())
   app.use(parts.oauth.routes())
+  app.use(otherMethods)
   app.use(notFound())
   return app
 }
@@ -78,6 +79,15 @@ function health(store: Pick<Store, 'ping'>): Middleware<RequestState> {
     ctx.set('Cache-Control', 'no-store')
     ctx.body = { status: 'ok' }
   }
+}
+
+/** 405 for a path that a router has, but not for this method. */
+const otherMethods: Middleware<RequestState> = (ctx, next) => {
+  const { matched = [] } = ctx as { matched?: readonly { readonly methods: readonly string[] }[] }
+  if (matched.length === 0) return next()
+  ctx.status = 405
+  ctx.set('Allow', [...new Set(matched.flatMap(({ methods }) => methods))].join(', '))
+  return undefined
 }
 
 /** Takes the path of the issuer off the request; what lies beside it is not ours. */

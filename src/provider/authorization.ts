@@ -1,17 +1,25 @@
 /**
  * The port of `interaction/` on oidc-provider's interactions and grants.
  */
+
 import type Provider from 'oidc-provider'
 import { errors } from 'oidc-provider'
+import type { Logger } from 'pino'
 import { Failure } from '../errors.ts'
 import type { AuthorizationPort, PendingAuthorization } from '../interaction/port.ts'
-import type { Accounts } from './accounts.ts'
+import { type Accounts, isTooMuch } from './accounts.ts'
 import { isDocumentClient } from './clients.ts'
 import { OPENID_SCOPES, type Resources } from './resources.ts'
 
 type Interaction = InstanceType<Provider['Interaction']>
 
-export function authorizationPort(provider: Provider, resources: Resources, accounts: Accounts): AuthorizationPort {
+export interface PortParts {
+  readonly resources: Resources
+  readonly accounts: Accounts
+  readonly log: Logger
+}
+
+export function authorizationPort(provider: Provider, { resources, accounts, log }: PortParts): AuthorizationPort {
   return {
     async pending(req, res, uid) {
       const interaction = await provider.interactionDetails(req, res).catch((cause: unknown) => {
@@ -33,6 +41,10 @@ export function authorizationPort(provider: Provider, resources: Resources, acco
       if (interaction.result?.approved !== true) throw new Failure('flow_expired', 'the client was not approved here')
       const { client, resource, scopes } = await describe(interaction)
       const { id: accountId } = await accounts.remember(idp, identity)
+      if (resource.claims.includes('groups') && isTooMuch(identity.claims)) {
+        const facts = { event: 'groups.omitted', account: accountId, groups: identity.claims.groups?.length }
+        log.warn(facts, 'too many groups for a token: they are left out')
+      }
       const grant = new provider.Grant({ accountId, clientId: client.id })
       grant.addOIDCScope(scopes.filter((scope) => OPENID_SCOPES.includes(scope)).join(' '))
       grant.addResourceScope(
@@ -40,12 +52,13 @@ export function authorizationPort(provider: Provider, resources: Resources, acco
         scopes.filter((scope) => Object.hasOwn(resource.scopes, scope)).join(' '),
       )
       // One member for each value of `prompt` that this interaction satisfies.
-      interaction.result = {
-        login: { accountId, remember: false },
-        consent: { grantId: await grant.save() },
-        select_account: {},
-      }
-      await interaction.persist()
+      const grantId = await grant.save()
+      interaction.result = { login: { accountId, remember: false }, consent: { grantId }, select_account: {} }
+      await interaction.persist().catch(async (error: unknown) => {
+        // Nobody will come for this grant.
+        await grant.destroy()
+        throw error
+      })
       return new URL(interaction.returnTo)
     },
 
@@ -54,10 +67,11 @@ export function authorizationPort(provider: Provider, resources: Resources, acco
       if (!interaction) return undefined
       if (!(await ended(interaction))) return undefined
       const { redirect_uri: redirectUri, state } = interaction.params
-      const back = new URL(String(redirectUri))
-      const answer = { error, error_description: description, ...(state ? { state } : undefined), iss: provider.issuer }
-      for (const [name, value] of Object.entries(answer)) back.searchParams.set(name, String(value))
-      return back
+      const answer = new URLSearchParams({ error, error_description: description, iss: provider.issuer })
+      if (state) answer.set('state', String(state))
+      // As text, because a registered redirect URI must stay as it is, to the byte.
+      const separator = String(redirectUri).includes('?') ? '&' : '?'
+      return new URL(`${redirectUri}${separator}${answer}`)
     },
   }
 

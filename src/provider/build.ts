@@ -102,10 +102,8 @@ export function buildProvider(parts: EngineParts): Provider {
     expiresWithSession: async () => false,
     rotateRefreshToken: true,
     revokeGrantPolicy: () => true,
-    // RFC 7523 names the issuer as audience; a URL made from the Host header is not accepted.
     async assertJwtClientAuthClaimsAndHeader(ctx, claims) {
-      if (claims.aud !== ctx.oidc.issuer)
-        throw new errors.InvalidClientAuth('the aud of an assertion must be the issuer')
+      checkAssertion(claims, ctx.oidc.issuer, parts.now())
     },
     clientBasedCORS: () => true,
     fetch: parts.fetchForClients as NonNullable<Configuration['fetch']>,
@@ -145,4 +143,19 @@ export function buildProvider(parts: EngineParts): Provider {
 /** The path of the issuer without a trailing slash: empty for an issuer at the root of its host. */
 export function basePath(config: Pick<Config, 'issuer'>): string {
   return new URL(config.issuer).pathname.replace(/\/$/, '')
+}
+
+/** Seconds. An assertion is remembered until it expires, so that it is good once; nobody needs one for longer. */
+const MAX_ASSERTION_LIFETIME = 300
+
+/** RFC 7523 section 3. @throws {errors.InvalidClientAuth} */
+function checkAssertion(claims: Record<string, unknown>, issuer: string, now: number): void {
+  // The issuer and nothing else: an address made from the Host header is not accepted.
+  if (claims.aud !== issuer) throw new errors.InvalidClientAuth('the aud of an assertion must be the issuer')
+  if (typeof claims.exp !== 'number' || claims.exp > now / 1000 + MAX_ASSERTION_LIFETIME) {
+    throw new errors.InvalidClientAuth('an assertion must expire within five minutes')
+  }
+  if (typeof claims.jti !== 'string' || claims.jti.length > 256) {
+    throw new errors.InvalidClientAuth('an assertion needs a jti of at most 256 characters')
+  }
 }

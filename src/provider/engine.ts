@@ -7,18 +7,25 @@ import type { JSONWebKeySet } from 'jose'
 import type { Context, Middleware } from 'koa'
 import type Provider from 'oidc-provider'
 import type { Config } from '../config/schema.ts'
+import { parseForm, readBody } from '../http/body.ts'
 import { RETRY_AFTER } from '../http/failures.ts'
 import type { Store } from '../store.ts'
+import { capacity } from './capacity.ts'
+import { requireDocuments } from './document-fetch.ts'
 import { DISCOVERY, ENDPOINTS, metadata } from './metadata.ts'
 import { normaliseAuthorization, normaliseRegistrationRequest, normaliseTokenRequest } from './normalise.ts'
 import { acceptAccessTokens } from './presented-token.ts'
 import type { Resources } from './resources.ts'
+
+/** Bytes. As much as an address may hold. */
+const FORM_LIMIT = 8192
 
 export interface EndpointParts {
   readonly config: Config
   readonly store: Store
   readonly resources: Resources
   readonly publicJwks: JSONWebKeySet
+  readonly now: () => number
   /** Ties a new interaction to this browser. */
   readonly interactionStarted: (ctx: Context, uid: string) => void
   /** Refuses a browser that comes back for the result of an interaction that it did not begin. */
@@ -32,23 +39,23 @@ export function endpoints(provider: Provider, parts: EndpointParts): Router {
   const run = library(provider)
   const browser = browserEndpoint(config.issuer, parts)
   const presented = acceptAccessTokens(config.issuer, parts.publicJwks)
-  const registration = { ...config.registration }
+  const { maxClients, unusedSeconds, customSchemes } = config.registration
+  const hasRoom = capacity(parts.store, { maxClients, unused: unusedSeconds * 1000 }, parts.now)
 
   const router = new Router()
     .get(ENDPOINTS.authorization, browser, normaliseAuthorization(resources), run)
     .get(`${ENDPOINTS.authorization}/:uid`, browser, resumption(parts), run)
     .post(ENDPOINTS.token, jsonOnly, normaliseTokenRequest(resources), run)
     .post(ENDPOINTS.revocation, jsonOnly, presented, run)
-    .post(ENDPOINTS.introspection, jsonOnly, presented, run)
+    .post(ENDPOINTS.authorization, postedAuthorization(config.issuer))
     .get(ENDPOINTS.jwks, jsonOnly, run)
     .get([...DISCOVERY], jsonOnly, metadata(config.issuer, resources), run)
   if (config.registration.enabled) {
-    router.post(
-      ENDPOINTS.registration,
-      jsonOnly,
-      normaliseRegistrationRequest(resources, parts.store, registration),
-      run,
-    )
+    const normalise = normaliseRegistrationRequest(resources, { customSchemes, hasRoom })
+    router.post(ENDPOINTS.registration, jsonOnly, normalise, run)
+  }
+  if (resources.all.some(({ introspection }) => introspection)) {
+    router.post(ENDPOINTS.introspection, jsonOnly, presented, run)
   }
   return router
 }
@@ -59,7 +66,11 @@ function library(provider: Provider): Middleware {
   const { compose } = provider as Provider & { compose(stack: readonly Middleware[]): Middleware }
   const handle = compose(provider.middleware)
   return async function oauth(ctx, next) {
-    await handle(ctx, next)
+    try {
+      await handle(ctx, next)
+    } finally {
+      requireDocuments(ctx)
+    }
     if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', RETRY_AFTER)
   }
 }
@@ -68,6 +79,15 @@ function library(provider: Provider): Middleware {
 const jsonOnly: Middleware = (ctx, next) => {
   ctx.req.headers.accept = 'application/json'
   return next()
+}
+
+/** OpenID Connect Core section 3.1.2.1 has POST too: the parameters are the same, and so is what happens. */
+function postedAuthorization(issuer: string): Middleware {
+  return async function asGet(ctx) {
+    const form = parseForm(await readBody(ctx, { limit: FORM_LIMIT }))
+    ctx.status = 303
+    ctx.redirect(`${issuer}${ENDPOINTS.authorization}?${form}`)
+  }
 }
 
 function resumption({ interactionResumed }: EndpointParts): Middleware {

@@ -1,19 +1,17 @@
 /**
  * What clients send, put into the one form that oidc-provider is strict about: the resource in canonical form and
  * defaulted, scopes trimmed and cut down to what the resource has, registrations stripped of what we do not serve.
- * Nothing is refused here that the library refuses itself; it owns the OAuth errors.
+ * Registrations are judged here, since the library would take too much; of everything else the library owns the errors.
  */
 import type { Context, Middleware } from 'koa'
+import { Failure } from '../errors.ts'
 import { parseForm, parseJson, readBody, replayBody } from '../http/body.ts'
-import type { Store } from '../store.ts'
-import { normaliseRegistration, normaliseResponse } from './registration.ts'
+import { normaliseRegistration, normaliseResponse, type Registration, type RegistrationPolicy } from './registration.ts'
 import { OPENID_SCOPES, type Resources } from './resources.ts'
 import { normaliseScope } from './scopes.ts'
 
 const FORM_LIMIT = 16 * 1024
 const REGISTRATION_LIMIT = 16 * 1024
-/** Milliseconds. */
-const COUNT_INTERVAL = 5000
 
 /** Mount on GET `/authorize`. */
 export function normaliseAuthorization(resources: Resources): Middleware {
@@ -26,6 +24,8 @@ export function normaliseAuthorization(resources: Resources): Middleware {
         normaliseScope(query.get('scope') ?? undefined, Object.keys(resource.scopes), resource.defaultScopes),
       )
     }
+    // The library would answer a wrong request in the mode it asks for, by a page that submits itself.
+    if (query.has('response_mode') && query.get('response_mode') !== 'query') query.set('response_mode', 'unsupported')
     ctx.querystring = query.toString()
     await next()
   }
@@ -54,23 +54,23 @@ export function normaliseTokenRequest(resources: Resources): Middleware {
 
 export interface RegistrationRules {
   readonly customSchemes: readonly string[]
-  readonly maxClients: number
+  /** Whether one more client may be registered. */
+  readonly hasRoom: () => Promise<boolean>
 }
 
 /** Mount on POST `/register` (RFC 7591). */
-export function normaliseRegistrationRequest(resources: Resources, store: Store, rules: RegistrationRules): Middleware {
+export function normaliseRegistrationRequest(resources: Resources, rules: RegistrationRules): Middleware {
   const policy = {
     customSchemes: rules.customSchemes,
     scopes: [...OPENID_SCOPES, ...resources.all.flatMap((resource) => Object.keys(resource.scopes))],
     grantTypes: ['authorization_code', 'refresh_token'],
   }
-  const isFull = capacity(store, rules.maxClients)
   return async function canonicalRegistration(ctx, next) {
     const body = await readBody(ctx, { limit: REGISTRATION_LIMIT })
     if (!ctx.is('application/json')) return refuse(ctx, 'invalid_client_metadata', 'send JSON as application/json')
-    const outcome = normaliseRegistration(parseJson(body, { depth: 6 }), policy)
+    const outcome = judge(body, policy)
     if (!outcome.ok) return refuse(ctx, outcome.error, outcome.description)
-    if (await isFull()) {
+    if (!(await rules.hasRoom())) {
       ctx.set('Retry-After', '3600')
       return refuse(ctx, 'temporarily_unavailable', 'too many clients are registered', 503)
     }
@@ -79,6 +79,16 @@ export function normaliseRegistrationRequest(resources: Resources, store: Store,
     replayBody(ctx.req, Buffer.from(JSON.stringify({ ...metadata, response_modes: ['query'] })))
     await next()
     if (ctx.status === 201) ctx.body = normaliseResponse(ctx.body as Record<string, unknown>)
+  }
+}
+
+/** RFC 7591 section 3.2.2 has one error for every body that cannot be used. */
+function judge(body: Buffer, policy: RegistrationPolicy): Registration {
+  try {
+    return normaliseRegistration(parseJson(body, { depth: 6 }), policy)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    return { ok: false, error: 'invalid_client_metadata', description: error.message }
   }
 }
 
@@ -96,19 +106,4 @@ function canonicalResourceIn(query: URLSearchParams, resources: Resources) {
     indicator === undefined ? resources.implied(query.get('scope') ?? undefined) : resources.named(indicator)
   if (resource) query.set('resource', resource.resource)
   return resource
-}
-
-/** Counting is a scan, so it is done now and then; in between, each registration counts as one more. */
-function capacity(store: Store, max: number): () => Promise<boolean> {
-  let clients = 0
-  let countedAt = Number.NEGATIVE_INFINITY
-  return async () => {
-    const now = performance.now()
-    if (now - countedAt > COUNT_INTERVAL) {
-      countedAt = now
-      clients = await store.count('Client')
-    }
-    clients += 1
-    return clients > max
-  }
 }

@@ -153,16 +153,22 @@ describe('errors', () => {
     })
   })
 
-  it('are 503 for registrations beyond the limit, and those already made go on working', async () => {
+  it('are 503 for registrations beyond the limit, until unused clients can make room', async () => {
     const full = await startIssuer({ config: (defaults) => ({ ...defaults, registration: { maxClients: 2 } }) })
     const first = await register(full.url)
-    await register(full.url)
+    const second = await register(full.url)
     const { status, headers, body } = await postJson(`${full.url}/register`, { redirect_uris: ['https://a.example/'] })
-    const tokens = await obtainTokens(full.url, first)
-    await full.close()
     expect([status, body.error]).to.deep.equal([503, 'temporarily_unavailable'])
     expect(headers.get('retry-after')).to.match(/^\d+$/)
-    expect(tokens.access_token).to.be.a('string')
+    const { refresh_token } = await obtainTokens(full.url, first)
+    // Later the one that was never used makes room, and the one in use stays.
+    full.advance(20 * 60_000)
+    const third = await register(full.url)
+    const kept = await refresh(full.url, first, refresh_token)
+    const dropped = await fetch(authorizationRequest(full.url, second).url, { redirect: 'manual' })
+    const open = await fetch(authorizationRequest(full.url, third).url, { redirect: 'manual' })
+    await full.close()
+    expect([kept.status, dropped.status, open.status]).to.deep.equal([200, 400, 303])
   })
 
   it('do not come to a client with a live grant, while unused ones are dropped after a day', async () => {

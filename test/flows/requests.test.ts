@@ -1,0 +1,123 @@
+import { expect } from 'chai'
+import { z } from 'zod'
+import { defineAdapter } from '../../src/adapter.ts'
+import { authorizationRequest, browserFor, obtainTokens, register, signIn } from '../support/client.ts'
+import { openConsent, press } from '../support/consent.ts'
+import { startIssuer, type TestIssuer } from '../support/issuer.ts'
+
+describe('requests in other shapes', () => {
+  let issuer: TestIssuer
+  before(async () => {
+    issuer = await startIssuer()
+  })
+  after(() => issuer.close())
+
+  it('may ask /authorize by POST (OpenID Connect Core section 3.1.2.1)', async () => {
+    const request = authorizationRequest(issuer.url, await register(issuer.url))
+    const posted = await fetch(`${issuer.url}/authorize`, {
+      method: 'POST',
+      redirect: 'manual',
+      body: request.url.searchParams,
+    })
+    expect(posted.status).to.equal(303)
+    const location = posted.headers.get('location') ?? ''
+    expect(location.startsWith(`${issuer.url}/authorize?`)).to.equal(true)
+    expect((await signIn({ ...request, url: new URL(location) })).searchParams.has('code')).to.equal(true)
+  })
+
+  for (const path of ['/token', '/register', '/revoke', '/introspect']) {
+    it(`are told by 405 that ${path} takes POST`, async () => {
+      const response = await fetch(issuer.url + path)
+      expect([response.status, response.headers.get('allow')]).to.deep.equal([405, 'POST'])
+    })
+  }
+
+  it('find no introspection where no server may introspect', async () => {
+    const closed = await startIssuer({
+      config: (defaults) => ({
+        ...defaults,
+        resources: (defaults.resources ?? []).map(({ introspection: _, ...resource }) => resource),
+      }),
+    })
+    const metadata = await (await fetch(`${closed.url}/.well-known/oauth-authorization-server`)).json()
+    const { status } = await fetch(`${closed.url}/introspect`, { method: 'POST' })
+    await closed.close()
+    expect(metadata).to.not.have.any.keys('introspection_endpoint', 'introspection_endpoint_auth_methods_supported')
+    expect(status).to.equal(404)
+  })
+
+  for (const mode of ['form_post', 'fragment', 'web_message']) {
+    it(`get no page that submits itself, and no redirect, for response_mode=${mode} to a web host`, async () => {
+      const client = await register(issuer.url, { redirect_uris: ['https://app.example/cb'] })
+      const response = await fetch(authorizationRequest(issuer.url, client, { response_mode: mode }).url, {
+        redirect: 'manual',
+        headers: { accept: 'text/html' },
+      })
+      const html = await response.text()
+      expect([response.status, response.headers.get('location')]).to.deep.equal([400, null])
+      expect(html).to.include('Go back to').and.not.include('<script')
+    })
+  }
+
+  it('keep a registered redirect URI as it is, to the byte, when the user cancels', async () => {
+    const registered = 'https://app.example/cb?x=a%20b&y=%7E'
+    const client = await register(issuer.url, { redirect_uris: [registered] })
+    const { browser, page } = await openConsent(issuer.url, client)
+    const html = await (await press(browser, page, { form: { decision: 'cancel' } })).text()
+    expect(html).to.include(`${registered.replaceAll('&', '&amp;')}&amp;error=access_denied`)
+  })
+
+  it('get a description of what is wrong with a registration that is not JSON', async () => {
+    const response = await fetch(`${issuer.url}/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"client_name":',
+    })
+    const body = (await response.json()) as Record<string, string>
+    expect([response.status, body.error]).to.deep.equal([400, 'invalid_client_metadata'])
+    expect(body.error_description).to.include('JSON')
+  })
+
+  it('get tokens that servers can take, however many groups a user has', async () => {
+    let count = 200
+    const crowded = defineAdapter({
+      type: 'crowded',
+      options: z.strictObject({}),
+      open: () => ({
+        start: async () => ({ kind: 'form', title: 'Sign in', fields: [] }),
+        finish: async () => ({
+          subject: 'ada',
+          claims: { groups: Array.from({ length: count }, (_, i) => `group-${i}`) },
+        }),
+      }),
+    })
+    const full = await startIssuer({
+      adapters: [crowded],
+      config: (defaults) => ({ ...defaults, idps: [{ id: 'crowded', type: 'crowded', name: 'Crowded' }] }),
+    })
+    const client = await register(full.url)
+    const groupsOf = async () => {
+      const { access_token } = await obtainTokens(full.url, client)
+      const call = await fetch(`${full.url}/demo/mcp`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${access_token}` },
+      })
+      expect(call.status, 'the token is taken; the call has no body').to.not.be.oneOf([401, 431])
+      return JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString()).groups
+    }
+    expect(await groupsOf()).to.have.length(200)
+    count = 4000
+    expect(await groupsOf(), 'a part would be taken for all').to.equal(undefined)
+    await full.close()
+    expect(full.logged.filter(({ event }) => event === 'groups.omitted')).to.have.length(1)
+  })
+
+  it('leave no grant behind when the interaction ends meanwhile', async () => {
+    const client = await register(issuer.url)
+    const before = await issuer.store.count('Grant')
+    const request = authorizationRequest(issuer.url, client)
+    const back = await signIn(request, { buttons: { decision: 'cancel' } }, browserFor(request))
+    expect(back.searchParams.get('error')).to.equal('access_denied')
+    expect(await issuer.store.count('Grant')).to.equal(before)
+  })
+})
