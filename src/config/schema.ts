@@ -61,7 +61,7 @@ export const configSchema = z.strictObject({
       customSchemes: z
         .array(z.string().regex(/^[a-z][a-z0-9+.-]*$/, 'use a lower-case URI scheme without the colon'))
         .default(['cursor', 'vscode', 'vscode-insiders', 'windsurf']),
-      /** Registered clients that never got a token are dropped after this long. */
+      /** Registered clients for which no user signed in are dropped after this long. */
       unusedSeconds: seconds.default(86_400),
       /** Registrations are answered with 503 beyond this number of clients. */
       maxClients: z.int().positive().default(100_000),

@@ -9,7 +9,8 @@ import { Failure } from '../errors.ts'
 import type { AuthorizationPort, PendingAuthorization } from '../interaction/port.ts'
 import { type Accounts, isTooMuch } from './accounts.ts'
 import { isDocumentClient } from './clients.ts'
-import { OPENID_SCOPES, type Resources } from './resources.ts'
+import type { Resources } from './resources.ts'
+import { OPENID_SCOPES } from './scopes.ts'
 
 type Interaction = InstanceType<Provider['Interaction']>
 

@@ -9,11 +9,13 @@ import type { Fetch } from '../adapter.ts'
 import type { Config } from '../config/schema.ts'
 import type { Store } from '../store.ts'
 import { type Accounts, accessTokenClaims, asProviderAccount } from './accounts.ts'
-import { CLIENT_AUTH_METHODS, clientFeatures, clientMetadataRules, introspectionClients } from './clients.ts'
+import { clientFeatures, clientMetadataRules, introspectionClients } from './clients.ts'
 import { ENDPOINTS } from './metadata.ts'
 import { answered, persistence, secretMatches } from './persistence.ts'
 import { grantIdOf, prompts } from './prompts.ts'
-import { OPENID_SCOPES, type Resources, resourceIndicators } from './resources.ts'
+import { CLIENT_AUTH_METHODS } from './registration.ts'
+import { type Resources, resourceIndicators } from './resources.ts'
+import { OPENID_SCOPES } from './scopes.ts'
 
 export interface EngineParts {
   readonly config: Config

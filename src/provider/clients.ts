@@ -8,8 +8,6 @@ import { hashSecret } from './persistence.ts'
 import { checkClientIdUrl, checkDocument } from './registration.ts'
 import type { Resources } from './resources.ts'
 
-export const CLIENT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
-
 /** Whether a client identifies itself by a metadata document. Registered ids are random and hold no colon. */
 export function isDocumentClient(clientId: string): boolean {
   return clientId.startsWith('https://')

@@ -3,7 +3,8 @@
  * issuer whatever the request looked like, and without what does not work here.
  */
 import type { Middleware } from 'koa'
-import { OPENID_SCOPES, type Resources } from './resources.ts'
+import type { Resources } from './resources.ts'
+import { OPENID_SCOPES } from './scopes.ts'
 
 /** The endpoints, below the issuer. MCP clients guess the first three when discovery fails, so they are never renamed. */
 export const ENDPOINTS = {

@@ -7,8 +7,8 @@ import type { Context, Middleware } from 'koa'
 import { Failure } from '../errors.ts'
 import { parseForm, parseJson, readBody, replayBody } from '../http/body.ts'
 import { normaliseRegistration, normaliseResponse, type Registration, type RegistrationPolicy } from './registration.ts'
-import { OPENID_SCOPES, type Resources } from './resources.ts'
-import { normaliseScope } from './scopes.ts'
+import type { Resources } from './resources.ts'
+import { normaliseScope, OPENID_SCOPES } from './scopes.ts'
 
 const FORM_LIMIT = 16 * 1024
 const REGISTRATION_LIMIT = 16 * 1024

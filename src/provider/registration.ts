@@ -39,7 +39,8 @@ export type ClientIdUrlVerdict =
   | { readonly ok: true; readonly url: URL }
   | { readonly ok: false; readonly reason: string }
 
-const authMethods = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt']
+/** How clients may authenticate at the token endpoint. */
+export const CLIENT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 const interactiveGrants = ['authorization_code', 'refresh_token']
 const unnamed = 'Unnamed application'
 const needsKeys = 'private_key_jwt needs jwks with public keys, or an https jwks_uri, and not both'
@@ -50,8 +51,8 @@ export function normaliseRegistration(body: unknown, policy: RegistrationPolicy)
   if (!members.ok) return members
   const { scope, ...rest } = members.input
   const method = rest.token_endpoint_auth_method ?? 'client_secret_basic'
-  if (!authMethods.includes(method)) {
-    return invalid(`token_endpoint_auth_method must be one of ${authMethods.join(', ')}`)
+  if (!CLIENT_AUTH_METHODS.some((known) => known === method)) {
+    return invalid(`token_endpoint_auth_method must be one of ${CLIENT_AUTH_METHODS.join(', ')}`)
   }
   if (method === 'private_key_jwt' && !hasKeys(rest)) return invalid(needsKeys)
   const scopes = scopeTokens(scope ?? '').filter((token) => policy.scopes.includes(token))

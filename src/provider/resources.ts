@@ -4,6 +4,7 @@
 import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
 import type { Config, ResourceConfig } from '../config/schema.ts'
 import { canonicalResource } from '../url.ts'
+import { OPENID_SCOPES } from './scopes.ts'
 
 export interface Resources {
   readonly all: readonly ResourceConfig[]
@@ -14,9 +15,6 @@ export interface Resources {
   /** The resource whose server calls `/introspect` under this client id. */
   introspectedBy(clientId: string): ResourceConfig | undefined
 }
-
-/** Scopes of OpenID Connect that belong to no resource. */
-export const OPENID_SCOPES: readonly string[] = ['openid', 'offline_access']
 
 export function openResources(resources: readonly ResourceConfig[]): Resources {
   const byUri = new Map(resources.map((resource) => [canonicalResource(resource.resource), resource]))

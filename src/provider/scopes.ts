@@ -5,8 +5,8 @@
  * decided elsewhere.
  */
 
-/** They concern the sign-in and the tokens, not the resource. */
-const protocolScopes: ReadonlySet<string> = new Set(['openid', 'offline_access'])
+/** Scopes of OpenID Connect: they concern the sign-in and the tokens, and belong to no resource. */
+export const OPENID_SCOPES: readonly string[] = ['openid', 'offline_access']
 
 /** The distinct tokens of a scope value. Stray white space is forgiven: some clients send `+offline_access`. */
 export function scopeTokens(raw: string): string[] {
@@ -19,7 +19,7 @@ export function scopeTokens(raw: string): string[] {
  * when asked for.
  */
 export function normaliseScope(raw: string | undefined, known: readonly string[], defaults: readonly string[]): string {
-  const asked = scopeTokens(raw ?? '').filter((token) => protocolScopes.has(token) || known.includes(token))
-  if (asked.some((token) => !protocolScopes.has(token))) return asked.join(' ')
+  const asked = scopeTokens(raw ?? '').filter((token) => OPENID_SCOPES.includes(token) || known.includes(token))
+  if (asked.some((token) => !OPENID_SCOPES.includes(token))) return asked.join(' ')
   return [...new Set([...asked, ...defaults])].join(' ')
 }
