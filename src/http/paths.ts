@@ -34,7 +34,7 @@ export function refuseHead(patterns: readonly string[]): Middleware {
   return onPaths(patterns, (ctx, next) => {
     if (ctx.method !== 'HEAD') return next()
     ctx.status = 405
-    ctx.set('Allow', 'GET')
+    ctx.set('Allow', 'GET, POST')
     return undefined
   })
 }
