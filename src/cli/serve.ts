@@ -40,9 +40,10 @@ async function run(options: { config?: string; port?: number }): Promise<void> {
   // Last, because it is the most: a mistake in the configuration is told without loading the server.
   const { serve } = await import('../main.ts')
   const running = await serve(source.config, { log, adapterTypes: source.adapterTypes })
+  // Before the banner: whoever reads it may send a signal at once.
+  closeOnSignal(() => running.close(), log)
   // Beside the log, which goes to standard output and may be read by a machine.
   console.error(banner(source))
-  closeOnSignal(() => running.close(), log)
 }
 
 /** npm passes on the Ctrl-C that the terminal has already sent to everybody. That is one signal, not two. */

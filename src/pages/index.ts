@@ -42,7 +42,7 @@ const pageNames = Object.keys(samples) as (keyof Models)[]
 /** Where the style sheet is served, below the base path. */
 export const stylesheetPath = `/assets/${stylesheetName}`
 
-/** What is used of a koa context, so that the one of oidc-provider fits too. */
+/** What is used of a koa context. */
 export type PageContext = Pick<Context, 'status' | 'body' | 'set' | 'fresh'>
 
 export interface PagesOptions {

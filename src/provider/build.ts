@@ -113,7 +113,7 @@ export function buildProvider(parts: EngineParts): Provider {
     renderError: parts.renderError,
     features: {
       ...clientFeatures(config),
-      resourceIndicators: resourceIndicators(resources, config.tokens),
+      resourceIndicators: resourceIndicators(resources),
       revocation: {
         enabled: true,
         allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,

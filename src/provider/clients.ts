@@ -36,7 +36,8 @@ export function clientMetadataRules(config: Config): NonNullable<Configuration['
     properties: ['software_id'],
     validator(_ctx, _key, _value, metadata) {
       if (!isDocumentClient(metadata.client_id)) return
-      const outcome = checkDocument(new URL(metadata.client_id), metadata, config.registration)
+      const policy = { customSchemes: config.registration.customSchemes, origin: new URL(config.issuer).origin }
+      const outcome = checkDocument(new URL(metadata.client_id), metadata, policy)
       if (!outcome.ok) throw new errors.InvalidClientMetadata(outcome.reason)
       // The verdict replaces the document: what it leaves out does not count.
       for (const member of Object.keys(metadata)) delete metadata[member]

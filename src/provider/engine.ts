@@ -51,7 +51,11 @@ export function endpoints(provider: Provider, parts: EndpointParts): Router {
     .get(ENDPOINTS.jwks, jsonOnly, run)
     .get([...DISCOVERY], jsonOnly, metadata(config.issuer, resources), run)
   if (config.registration.enabled) {
-    const normalise = normaliseRegistrationRequest(resources, { customSchemes, hasRoom })
+    const normalise = normaliseRegistrationRequest(resources, {
+      customSchemes,
+      origin: new URL(config.issuer).origin,
+      hasRoom,
+    })
     router.post(ENDPOINTS.registration, jsonOnly, normalise, run)
   }
   if (resources.all.some(({ introspection }) => introspection)) {

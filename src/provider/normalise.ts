@@ -54,6 +54,8 @@ export function normaliseTokenRequest(resources: Resources): Middleware {
 
 export interface RegistrationRules {
   readonly customSchemes: readonly string[]
+  /** The origin of the issuer. */
+  readonly origin: string
   /** Whether one more client may be registered. */
   readonly hasRoom: () => Promise<boolean>
 }
@@ -62,6 +64,7 @@ export interface RegistrationRules {
 export function normaliseRegistrationRequest(resources: Resources, rules: RegistrationRules): Middleware {
   const policy = {
     customSchemes: rules.customSchemes,
+    origin: rules.origin,
     scopes: [...OPENID_SCOPES, ...resources.all.flatMap((resource) => Object.keys(resource.scopes))],
     grantTypes: ['authorization_code', 'refresh_token'],
   }

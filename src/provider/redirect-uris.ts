@@ -17,6 +17,8 @@ export const MAX_URI_LENGTH = 512
 export interface RedirectPolicy {
   /** Schemes without a dot that applications may use, without the colon and in lower case. */
   readonly customSchemes: readonly string[]
+  /** The origin of the issuer, where no client can be: its pages must never be taken for an application. */
+  readonly origin?: string
 }
 
 export type RedirectUriVerdict =
@@ -52,6 +54,7 @@ export function checkRedirectUri(uri: string, policy: RedirectPolicy): RedirectU
   // Browsers follow what WHATWG parsing makes of a URI. Where that differs from the text, the person and the exact
   // comparison would look at another address than the browser. Only an omitted root path is harmless and common.
   if (url.href !== uri && url.href !== `${uri}/`) return refuse(`it must be in canonical form: ${url.href}`)
+  if (url.origin === policy.origin) return refuse('it must not be an address of this issuer')
   if (url.protocol === 'https:') return checkWeb(url)
   if (url.protocol === 'http:') {
     if (loopbackHosts.has(url.hostname)) return { ok: true, kind: 'loopback' }

@@ -2,7 +2,7 @@
  * Resource indicators (RFC 8707): which MCP servers there are, which one a request means, and what a token for it is.
  */
 import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
-import type { Config, ResourceConfig } from '../config/schema.ts'
+import type { ResourceConfig } from '../config/schema.ts'
 import { canonicalResource } from '../url.ts'
 import { OPENID_SCOPES } from './scopes.ts'
 
@@ -33,7 +33,7 @@ export function openResources(resources: readonly ResourceConfig[]): Resources {
 }
 
 /** The `features.resourceIndicators` part of oidc-provider's configuration. */
-export function resourceIndicators(resources: Resources, tokens: Config['tokens']) {
+export function resourceIndicators(resources: Resources) {
   return {
     enabled: true,
     async defaultResource(
@@ -61,7 +61,6 @@ export function resourceIndicators(resources: Resources, tokens: Config['tokens'
         scope: Object.keys(resource.scopes).join(' '),
         audience: resource.resource,
         accessTokenFormat: 'jwt',
-        accessTokenTTL: tokens.accessTokenSeconds,
         jwt: { sign: { alg: 'ES256' } },
       }
     },

@@ -138,7 +138,7 @@ class EmbeddedStore implements Store {
   }
 
   async count(kind: string): Promise<number> {
-    // Two ranges of one index instead of a condition on each row: this runs at every registration.
+    // Two ranges of one index instead of a condition on each row: this runs while clients register.
     const sql = `SELECT (SELECT count(*) FROM records WHERE kind = ? AND expires_at IS NULL) +
       (SELECT count(*) FROM records WHERE kind = ? AND expires_at > ?) AS n`
     return this.#read(() => Number(this.#statement(sql).all(text(kind), text(kind), this.#now())[0]?.n))

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { z } from 'zod'
 import { defineAdapter } from '../../src/adapter.ts'
-import { authorizationRequest, browserFor, obtainTokens, register, signIn } from '../support/client.ts'
+import { authorizationRequest, browserFor, obtainTokens, postJson, register, signIn } from '../support/client.ts'
 import { openConsent, press } from '../support/consent.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
@@ -58,6 +58,13 @@ describe('requests in other shapes', () => {
       expect(html).to.include('Go back to').and.not.include('<script')
     })
   }
+
+  it('cannot register an address of the issuer itself', async () => {
+    for (const path of ['/', '/callback/dev', '/demo/mcp', '/authorize?x=1']) {
+      const { status, body } = await postJson(`${issuer.url}/register`, { redirect_uris: [issuer.url + path] })
+      expect([path, status, body.error]).to.deep.equal([path, 400, 'invalid_redirect_uri'])
+    }
+  })
 
   it('keep a registered redirect URI as it is, to the byte, when the user cancels', async () => {
     const registered = 'https://app.example/cb?x=a%20b&y=%7E'
