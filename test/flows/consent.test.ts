@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { Browser, walk } from '../../src/demo/driver.ts'
 import { authorizationRequest, browserFor, type Registered, register, signIn } from '../support/client.ts'
 import { openConsent, press } from '../support/consent.ts'
-import { startIssuer, type TestIssuer } from '../support/issuer.ts'
+import { startIssuer, type TestIssuer, withOtherServer } from '../support/issuer.ts'
 
 const WEB_REDIRECT = 'https://app.example/callback'
 
@@ -11,20 +11,7 @@ describe('consent', () => {
   let client: Registered
 
   before(async () => {
-    issuer = await startIssuer({
-      config: (defaults, url) => ({
-        ...defaults,
-        resources: [
-          ...(defaults.resources ?? []),
-          {
-            resource: `${url}/other/mcp`,
-            name: 'Other server',
-            scopes: { 'other:use': 'Use the other server' },
-            defaultScopes: ['other:use'],
-          },
-        ],
-      }),
-    })
+    issuer = await startIssuer({ config: withOtherServer() })
     client = await register(issuer.url, { client_name: 'Friendly editor' })
   })
   after(() => issuer.close())

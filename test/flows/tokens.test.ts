@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { type Answer, obtainTokens, postForm, type Registered, refresh, register } from '../support/client.ts'
-import { startIssuer, type TestIssuer } from '../support/issuer.ts'
+import { startIssuer, type TestIssuer, withOtherServer } from '../support/issuer.ts'
 
 interface OAuthError {
   readonly error: string
@@ -16,19 +16,7 @@ describe('tokens', () => {
 
   before(async () => {
     issuer = await startIssuer({
-      config: (defaults, url) => ({
-        ...defaults,
-        resources: [
-          ...(defaults.resources ?? []),
-          {
-            resource: `${url}/other/mcp`,
-            name: 'Other server',
-            scopes: { 'other:use': 'Use the other server' },
-            defaultScopes: ['other:use'],
-            introspection: { clientId: OTHER_SERVER.client_id, clientSecret: OTHER_SERVER.client_secret },
-          },
-        ],
-      }),
+      config: withOtherServer({ clientId: OTHER_SERVER.client_id, clientSecret: OTHER_SERVER.client_secret }),
     })
     client = await register(issuer.url)
   })

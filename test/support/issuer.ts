@@ -109,3 +109,20 @@ function defaults(url: string, folder: string): ConfigInput {
     ],
   }
 }
+
+/** For `config`: a second MCP server beside the demo one, at `/other/mcp`. */
+export function withOtherServer(introspection?: { clientId: string; clientSecret: string }) {
+  return (defaults: ConfigInput, url: string): ConfigInput => ({
+    ...defaults,
+    resources: [
+      ...(defaults.resources ?? []),
+      {
+        resource: `${url}/other/mcp`,
+        name: 'Other server',
+        scopes: { 'other:use': 'Use the other server' },
+        defaultScopes: ['other:use'],
+        ...(introspection ? { introspection } : undefined),
+      },
+    ],
+  })
+}
