@@ -163,9 +163,9 @@ export const ERRORS = {
     status: 503,
     oauth: 'temporarily_unavailable',
     title: 'This server cannot answer right now',
-    words: 'Its storage does not answer at the moment. Nothing is lost.',
+    words: 'Something that it depends on does not answer at the moment. Nothing is lost.',
     remedy: 'Try again in a few seconds.',
-    operator: 'The store failed; the cause holds the error of the engine.',
+    operator: 'The store, or the host of a client document, does not answer; the cause says which.',
   },
   internal: {
     status: 500,

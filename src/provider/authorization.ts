@@ -9,6 +9,7 @@ import { Failure } from '../errors.ts'
 import type { AuthorizationPort, PendingAuthorization } from '../interaction/port.ts'
 import { type Accounts, isTooMuch } from './accounts.ts'
 import { isDocumentClient } from './clients.ts'
+import { outageBehind, outageFailure } from './document-fetch.ts'
 import type { Resources } from './resources.ts'
 import { OPENID_SCOPES } from './scopes.ts'
 
@@ -34,7 +35,7 @@ export function authorizationPort(provider: Provider, { resources, accounts, log
     async approve(uid) {
       const interaction = await open(uid)
       interaction.result = { approved: true }
-      await interaction.persist()
+      await persist(interaction)
     },
 
     async grant(uid, idp, identity) {
@@ -55,9 +56,9 @@ export function authorizationPort(provider: Provider, { resources, accounts, log
       // One member for each value of `prompt` that this interaction satisfies.
       const grantId = await grant.save()
       interaction.result = { login: { accountId, remember: false }, consent: { grantId }, select_account: {} }
-      await interaction.persist().catch(async (error: unknown) => {
-        // Nobody will come for this grant.
-        await grant.destroy()
+      await persist(interaction).catch(async (error: unknown) => {
+        // Nobody will come for this grant. Why it came to this counts more than whether it could be deleted.
+        await grant.destroy().catch(() => {})
         throw error
       })
       return new URL(interaction.returnTo)
@@ -74,6 +75,12 @@ export function authorizationPort(provider: Provider, { resources, accounts, log
       const separator = String(redirectUri).includes('?') ? '&' : '?'
       return new URL(`${redirectUri}${separator}${answer}`)
     },
+  }
+
+  async function persist(interaction: Interaction): Promise<void> {
+    await interaction.persist().catch((cause: unknown) => {
+      throw cause instanceof errors.SessionNotFound ? new Failure('flow_expired', cause.message, { cause }) : cause
+    })
   }
 
   /** Whether this call ended it, and not another one. */
@@ -94,7 +101,10 @@ export function authorizationPort(provider: Provider, { resources, accounts, log
   }
 
   async function describe({ uid, params, result }: Interaction): Promise<PendingAuthorization> {
-    const client = await provider.Client.find(String(params.client_id))
+    const client = await provider.Client.find(String(params.client_id)).catch((error: unknown) => {
+      const outage = outageBehind(error)
+      throw outage ? outageFailure(outage) : error
+    })
     if (!client) throw new Failure('unknown_client', 'the client was deleted during its authorization request')
     const resource = resources.named(String(params.resource))
     if (!resource) throw new Failure('request_refused', 'the resource was removed from the configuration meanwhile')

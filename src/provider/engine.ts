@@ -11,7 +11,7 @@ import { parseForm, readBody } from '../http/body.ts'
 import { RETRY_AFTER } from '../http/failures.ts'
 import type { Store } from '../store.ts'
 import { capacity } from './capacity.ts'
-import { requireDocuments } from './document-fetch.ts'
+import { noteOutages, rethrowOutage } from './document-fetch.ts'
 import { DISCOVERY, ENDPOINTS, metadata } from './metadata.ts'
 import { normaliseAuthorization, normaliseRegistrationRequest, normaliseTokenRequest } from './normalise.ts'
 import { acceptAccessTokens } from './presented-token.ts'
@@ -40,7 +40,7 @@ export function endpoints(provider: Provider, parts: EndpointParts): Router {
   const browser = browserEndpoint(config.issuer, parts)
   const presented = acceptAccessTokens(config.issuer, parts.publicJwks)
   const { maxClients, unusedSeconds, customSchemes } = config.registration
-  const hasRoom = capacity(parts.store, { maxClients, unused: unusedSeconds * 1000 }, parts.now)
+  const hasRoom = capacity(parts.store, { kind: 'Client', max: maxClients, unused: unusedSeconds * 1000 }, parts.now)
 
   const router = new Router()
     .get(ENDPOINTS.authorization, browser, normaliseAuthorization(resources), run)
@@ -69,11 +69,12 @@ function library(provider: Provider): Middleware {
   // Koa's own property, which its types leave out.
   const { compose } = provider as Provider & { compose(stack: readonly Middleware[]): Middleware }
   const handle = compose(provider.middleware)
+  noteOutages(provider)
   return async function oauth(ctx, next) {
     try {
       await handle(ctx, next)
     } finally {
-      requireDocuments(ctx)
+      rethrowOutage(ctx)
     }
     if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', RETRY_AFTER)
   }

@@ -1,13 +1,6 @@
 import { expect } from 'chai'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import {
-  authorizationRequest,
-  LOOPBACK_REDIRECT,
-  obtainTokens,
-  postForm,
-  type Registered,
-  refresh,
-} from '../support/client.ts'
+import { authorizationRequest, LOOPBACK_REDIRECT, postForm, type Registered, refresh } from '../support/client.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
 const JWKS = 'https://app.example/jwks.json'
@@ -59,18 +52,6 @@ describe('a host of client documents', () => {
       expect(page.status).to.equal(503)
     })
   }
-
-  it('that is away is replaced by its last good answer', async () => {
-    const client = publish()
-    const { refresh_token } = await obtainTokens(issuer.url, client)
-    away = true
-    // Past what the library keeps in memory.
-    issuer.advance(2 * 86_400_000)
-    const fresh = await refresh(issuer.url, client, refresh_token)
-    issuer.advance(-2 * 86_400_000)
-    expect(fresh.status).to.equal(200)
-    expect(await issuer.store.count('ClientDocument')).to.equal(1)
-  })
 
   it('that does not have the document is no outage', async () => {
     const { status, body } = await refresh<{ error: string }>(

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { z } from 'zod'
 import { defineAdapter } from '../../src/adapter.ts'
-import { authorizationRequest, browserFor, obtainTokens, postJson, register, signIn } from '../support/client.ts'
+import { authorizationRequest, obtainTokens, postJson, register, signIn } from '../support/client.ts'
 import { openConsent, press } from '../support/consent.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
@@ -117,14 +117,5 @@ describe('requests in other shapes', () => {
     expect(await groupsOf(), 'a part would be taken for all').to.equal(undefined)
     await full.close()
     expect(full.logged.filter(({ event }) => event === 'groups.omitted')).to.have.length(1)
-  })
-
-  it('leave no grant behind when the interaction ends meanwhile', async () => {
-    const client = await register(issuer.url)
-    const before = await issuer.store.count('Grant')
-    const request = authorizationRequest(issuer.url, client)
-    const back = await signIn(request, { buttons: { decision: 'cancel' } }, browserFor(request))
-    expect(back.searchParams.get('error')).to.equal('access_denied')
-    expect(await issuer.store.count('Grant')).to.equal(before)
   })
 })
