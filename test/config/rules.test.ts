@@ -1,11 +1,9 @@
 import { expect } from 'chai'
 import { adapters } from '../../adapters/index.ts'
 import { developmentConfig } from '../../src/config/development.ts'
-import { ConfigError } from '../../src/config/load.ts'
 import { checkRules } from '../../src/config/rules.ts'
 import { secretWeakness } from '../../src/config/secret-strength.ts'
 import { canonicalResource as providerForm } from '../../src/url.ts'
-import { startIssuer } from '../support/issuer.ts'
 import { parse, pathsIn, problemsIn, SECRET, sound } from './support.ts'
 
 const withResource = (change: Record<string, unknown>) => {
@@ -237,15 +235,4 @@ describe('the rest of the configuration', () => {
       expect(await pathsIn({ ...sound(), trustedProxies: ['10.0.0.0/8', range] })).to.deep.equal(['trustedProxies[1]'])
     })
   }
-})
-
-describe('an issuer that another program embeds', () => {
-  it('is held to the same rules', async () => {
-    const outcome = await startIssuer({
-      config: (defaults) => ({ ...defaults, development: false, secret: 'short' }),
-    }).catch((error: unknown) => error)
-    expect(outcome).to.be.instanceOf(ConfigError)
-    const paths = (outcome as ConfigError).problems.map(({ path }) => path)
-    expect(paths).to.include('secret').and.to.include('idps[0].type')
-  })
 })
