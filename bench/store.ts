@@ -7,8 +7,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Store } from '../src/store.ts'
-import { type DriverName, defaultDriver } from '../src/stores/driver.ts'
-import { openEmbeddedStore } from '../src/stores/embedded.ts'
+import { type DriverName, defaultDriver } from '../src/stores/embedded/driver.ts'
+import { openEmbeddedStore } from '../src/stores/embedded/index.ts'
+import { Ring } from '../src/stores/ring.ts'
 import { sealStore } from '../src/stores/seal.ts'
 
 const CALLERS = [1, 8, 32, 128]
@@ -71,4 +72,7 @@ console.log(
 )
 await row('raw', (path) => openEmbeddedStore({ path, driver }))
 const secret = 'a secret of the bench, thirty-two characters or more'
-await row('sealed', async (path) => sealStore(await openEmbeddedStore({ path, driver }), secret))
+await row('sealed', async (path) => {
+  const engine = await openEmbeddedStore({ path, driver })
+  return sealStore(engine, await Ring.open(engine, { secret }))
+})

@@ -18,7 +18,7 @@ import { leaveWithError } from './interaction/back.ts'
 import { openBrowserBinding } from './interaction/browser.ts'
 import { openFormGuard } from './interaction/form-guard.ts'
 import { interactionRoutes } from './interaction/routes.ts'
-import { deriveKey } from './keys/derive.ts'
+import { deriveKeys } from './keys/derive.ts'
 import { openKeyring } from './keys/keyring.ts'
 import { openPages } from './pages/index.ts'
 import { openAccounts } from './provider/accounts.ts'
@@ -30,20 +30,21 @@ import { pageOf } from './provider/error-pages.ts'
 import { watch } from './provider/events.ts'
 import { openResources } from './provider/resources.ts'
 import { buildServer } from './server.ts'
-import type { Store } from './store.ts'
-import { sealStore, verifySecret } from './stores/seal.ts'
-import { startSweeper } from './stores/sweeper.ts'
+import type { StoreEngine } from './store.ts'
+import { Ring } from './stores/ring.ts'
+import { sealStore } from './stores/seal.ts'
+import { startUpkeep } from './stores/upkeep.ts'
 
 export type { AdapterType } from './adapter.ts'
 export { ConfigError, parseConfig } from './config/load.ts'
 export type { Config, ConfigInput } from './config/schema.ts'
-export type { Store } from './store.ts'
-export { openEmbeddedStore } from './stores/embedded.ts'
+export type { Store, StoreEngine } from './store.ts'
+export { openEmbeddedStore } from './stores/embedded/index.ts'
 
 export interface IssuerParts {
   readonly adapters: readonly AdapterType[]
   /** The engine to keep everything in. The issuer seals what it writes and does not close the store. */
-  readonly store: Store
+  readonly store: StoreEngine
   readonly log?: Logger
   /** Fetches metadata documents and keys of clients instead of the guarded fetch, for instance by way of a proxy. */
   readonly fetchForClients?: Fetch
@@ -69,8 +70,8 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const problems = checkRules(config, parts.adapters)
   if (problems.length > 0) throw new ConfigError(problems)
 
-  await verifySecret(parts.store, config.secret)
-  const store = sealStore(parts.store, config.secret)
+  const ring = await Ring.open(parts.store, config)
+  const store = sealStore(parts.store, ring)
   const keyring = await openKeyring(store)
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const idps = openIdps(config.idps, parts.adapters, {
@@ -79,7 +80,9 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   })
   const resources = openResources(config.resources)
   const accounts = openAccounts(store, config.tokens.grantSeconds * 1000, now)
-  const cookieKeys = [deriveKey(config.secret, 'cookies').toString('base64url')]
+  const keysFor = (purpose: string) => deriveKeys(() => ring.secrets, purpose)
+  const derivedForCookies = keysFor('cookies')
+  const cookieKeys = () => derivedForCookies().map((key) => key.toString('base64url'))
 
   const provider = buildProvider({
     config,
@@ -97,7 +100,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   watch(provider, log)
   const demo = config.development ? await startDemo(config, keyring.publicJwks) : undefined
 
-  const browser = openBrowserBinding(deriveKey(config.secret, 'browser'), issuer.protocol === 'https:')
+  const browser = openBrowserBinding(keysFor('browser'), issuer.protocol === 'https:')
   const app = buildServer({
     config,
     log,
@@ -111,7 +114,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       attempts: openAttempts(store, issuer, base, now),
       idps,
       browser,
-      forms: openFormGuard(deriveKey(config.secret, 'forms'), issuer.origin),
+      forms: openFormGuard(keysFor('forms'), issuer.origin),
       pages,
     }),
     oauth: endpoints(provider, {
@@ -125,12 +128,12 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       leaveWithError: (ctx, target) => leaveWithError(ctx, target, 'request_refused'),
     }),
   })
-  const sweeper = startSweeper(store, log)
+  const upkeep = startUpkeep({ store: parts.store, ring, log })
 
   return {
     handler: app.callback(),
     async close() {
-      sweeper.stop()
+      upkeep.stop()
       await demo?.close()
     },
   }

@@ -10,7 +10,7 @@ import { type Listening, listen } from './http/listen.ts'
 import { createIssuer, type Issuer } from './index.ts'
 import type { Log } from './observe/log.ts'
 import type { Store } from './store.ts'
-import { openEmbeddedStore } from './stores/embedded.ts'
+import { openEmbeddedStore } from './stores/embedded/index.ts'
 
 export interface Running {
   /** The issuer identifier. */

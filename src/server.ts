@@ -23,7 +23,8 @@ export interface ServerParts {
   readonly log: Logger
   readonly store: Pick<Store, 'ping'>
   readonly pages: Pages
-  readonly cookieKeys: string[]
+  /** Of this moment; the first signs. */
+  readonly cookieKeys: () => readonly string[]
   readonly interaction: Router
   readonly oauth: Router
   /** Answers requests for the demo MCP server, in development. */
@@ -35,7 +36,9 @@ export function buildServer(parts: ServerParts): Koa<RequestState> {
   const { limits } = config
   const issuer = new URL(config.issuer)
 
-  const app = new Koa<RequestState>({ proxy: true, keys: parts.cookieKeys })
+  const app = new Koa<RequestState>({ proxy: true })
+  // Koa asks for them with every request, so that they may change with the secret.
+  Object.defineProperty(app, 'keys', { get: parts.cookieKeys })
   app.use(failures({ log, show: pages.show }))
   app.use(securityHeaders({ issuer }))
   app.use(pinOrigin({ issuer, trustedProxies: config.trustedProxies }))

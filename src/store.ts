@@ -80,6 +80,56 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** A record just as an engine keeps it, expired or not. */
+export interface StoredRow extends StoredRecord {
+  /** How often it was consumed again; see {@link Reuse}. */
+  readonly reused?: number
+}
+
+export interface RowPage {
+  readonly rows: readonly StoredRow[]
+  readonly next?: string
+}
+
+/**
+ * What an engine can do beside the verbs, for the upkeep of its data: moving it to another engine, sealing it anew,
+ * telling how much there is. It lies below the seal and so sees hashes and sealed texts only.
+ */
+export interface StoreEngine extends Store {
+  /** Pages through the rows of all kinds in a stable order, expired ones included. A row that is there all the while is
+   * seen once. `limit` is 1 to 1000. */
+  scan(query: { readonly limit: number; readonly after?: string }): Promise<RowPage>
+  /** Writes at most 1000 rows as `scan` gave them, each unless its id, `uid` or `userCode` is taken. Answers how many
+   * were written, so that a move that was cut short can be repeated. */
+  restore(rows: readonly StoredRow[]): Promise<number>
+  /** Replaces a payload if it is still `from`, by one conditional write, and changes nothing else, not even for an
+   * expired row. Answers whether it was. */
+  swap(kind: string, id: string, from: string, to: string): Promise<boolean>
+  /** How much there is, expired rows included; an estimate will do. */
+  size(): Promise<StoreSize>
+}
+
+export interface StoreSize {
+  readonly records: number
+  /** Bytes on the disk, where the engine can tell. */
+  readonly bytes?: number
+}
+
+/** The latest instant that a record can end at: the last one that a Date knows. */
+export const LATEST = 8_640_000_000_000_000
+
+/** For stores: what every engine refuses in the same way. @throws {RangeError} */
+export function checkExpiry({ expiresAt }: StoredRecord): void {
+  if (expiresAt === undefined || Math.abs(expiresAt) <= LATEST) return
+  throw new RangeError('put: `expiresAt` must be a number of milliseconds that a Date can hold')
+}
+
+/** For stores: what every engine refuses in the same way. @throws {RangeError} */
+export function checkLimit(verb: string, limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 1000) return
+  throw new RangeError(`${verb}: \`limit\` must be 1 to 1000`)
+}
+
 /** Every verb throws this, and nothing else, when the engine cannot answer. It becomes 503 with `Retry-After`. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'

@@ -25,7 +25,7 @@ interface Borders {
 
 const places: Readonly<Record<string, Borders>> = {
   'src/adapter.ts': { refused: [...ENGINES, './url.ts', './config/schema.ts', 'koa', 'node:fs'], allowed: ['zod'] },
-  'src/store.ts': { refused: [...ENGINES, './errors.ts', './stores/rows.ts'], allowed: [] },
+  'src/store.ts': { refused: [...ENGINES, './errors.ts', './stores/embedded/rows.ts'], allowed: [] },
   'src/errors.ts': { refused: [...ENGINES, './adapter.ts'], allowed: [] },
   'src/url.ts': { refused: [...ENGINES, './errors.ts', './http/paths.ts'], allowed: [] },
   'src/index.ts': {
@@ -45,7 +45,7 @@ const places: Readonly<Record<string, Borders>> = {
   },
   'src/main.ts': {
     refused: [...ENGINES, './server.ts', './cli/index.ts', './provider/build.ts', '../adapters/index.ts'],
-    allowed: ['./index.ts', './stores/embedded.ts', './http/listen.ts'],
+    allowed: ['./index.ts', './stores/embedded/index.ts', './http/listen.ts'],
   },
   'adapters/x.ts': {
     refused: [

@@ -6,6 +6,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Context } from 'koa'
 import { Failure } from '../errors.ts'
+import type { DerivedKeys } from '../keys/derive.ts'
 
 const LIFETIME = 10 * 60 * 1000
 
@@ -17,21 +18,24 @@ export interface BrowserBinding {
 }
 
 /** @param secure whether the issuer is https; browsers take the prefix only there */
-export function openBrowserBinding(key: Buffer, secure: boolean): BrowserBinding {
-  const mark = (purpose: string, uid: string) =>
+export function openBrowserBinding(keys: DerivedKeys, secure: boolean): BrowserBinding {
+  const mark = (key: Buffer, purpose: string, uid: string) =>
     createHmac('sha256', key).update(`${purpose} ${uid}`).digest('base64url')
-  const name = (uid: string) => `${secure ? '__Host-' : ''}consulate_browser_${mark('name', uid).slice(0, 12)}`
+  const name = (key: Buffer, uid: string) =>
+    `${secure ? '__Host-' : ''}consulate_browser_${mark(key, 'name', uid).slice(0, 12)}`
   return {
     bind(ctx, uid) {
       const options = { httpOnly: true, secure, sameSite: 'lax', path: '/', signed: false, maxAge: LIFETIME } as const
-      ctx.cookies.set(name(uid), mark('value', uid), options)
+      const [key] = keys()
+      ctx.cookies.set(name(key, uid), mark(key, 'value', uid), options)
     },
     check(ctx, uid) {
-      const presented = Buffer.from(ctx.cookies.get(name(uid), { signed: false }) ?? '')
-      const expected = Buffer.from(mark('value', uid))
-      if (presented.length !== expected.length || !timingSafeEqual(presented, expected)) {
-        throw new Failure('flow_expired', 'this browser has no cookie of the authorization request')
-      }
+      const bound = keys().some((key) => {
+        const presented = Buffer.from(ctx.cookies.get(name(key, uid), { signed: false }) ?? '')
+        const expected = Buffer.from(mark(key, 'value', uid))
+        return presented.length === expected.length && timingSafeEqual(presented, expected)
+      })
+      if (!bound) throw new Failure('flow_expired', 'this browser has no cookie of the authorization request')
     },
   }
 }

@@ -24,7 +24,7 @@ export interface EngineParts {
   readonly resources: Resources
   /** Private signing keys: ES256 first, then RS256. */
   readonly jwks: JSONWebKeySet
-  readonly cookieKeys: readonly string[]
+  readonly cookieKeys: () => readonly string[]
   /** Fetches what clients point at: metadata documents and `jwks_uri`. */
   readonly fetchForClients: Fetch
   /** Answers a browser whose request cannot go on. */
@@ -67,7 +67,8 @@ export function buildProvider(parts: EngineParts): Provider {
     conformIdTokenClaims: false,
     clockTolerance: 15,
     cookies: {
-      keys: [...parts.cookieKeys],
+      // Never used: cookies are signed in the context of our own server. Without any the library warns.
+      keys: [...parts.cookieKeys()],
       names: { interaction: 'consulate_interaction', resume: 'consulate_resume', session: 'consulate_session' },
       long: cookie,
       short: cookie,

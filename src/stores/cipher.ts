@@ -9,13 +9,16 @@ export class SealBroken extends Error {
 }
 
 export interface Cipher {
-  /** HMAC-SHA-256 of a value; equal values of different domains have unrelated hashes. */
-  hash(domain: readonly string[], value: string): string
+  /** Names the secret without telling anything about it. */
+  readonly keyId: string
   /** AES-256-GCM. The text opens only with the same context, which says where it belongs. */
   seal(context: readonly string[], plain: string): string
   /** @throws {SealBroken} */
   open(context: readonly string[], sealed: string): string
 }
+
+/** HMAC-SHA-256 of a value; equal values of different domains have unrelated hashes. */
+export type Hash = (domain: readonly string[], value: string) => string
 
 const VERSION = '1'
 const IV_BYTES = 12
@@ -23,9 +26,9 @@ const TAG_BYTES = 16
 
 /** A sealed text is `version.key id.base64url(iv, ciphertext, tag)`. */
 export function createCipher(secret: string): Cipher {
-  const pepper = createSecretKey(deriveKey(secret, 'store/hash'))
   const root = createSecretKey(deriveKey(secret, 'store/seal'))
-  const header = `${VERSION}.${deriveKey(secret, 'store/key-id', 6).toString('base64url')}.`
+  const keyId = deriveKey(secret, 'store/key-id', 6).toString('base64url')
+  const header = `${VERSION}.${keyId}.`
 
   // Each place has a key of its own, so the number of texts that one AES-GCM key may seal with random nonces stays out
   // of reach. JSON frames the parts without ambiguity and keeps lone surrogates apart.
@@ -35,10 +38,7 @@ export function createCipher(secret: string): Cipher {
   }
 
   return {
-    hash: (domain, value) =>
-      createHmac('sha256', pepper)
-        .update(JSON.stringify([...domain, value]))
-        .digest('base64url'),
+    keyId,
 
     seal(context, plain) {
       const { aad, key } = place(context)
@@ -65,4 +65,19 @@ export function createCipher(secret: string): Cipher {
       }
     },
   }
+}
+
+/** The id of the key that a text was sealed with, or undefined when the text is not sealed. */
+export function keyIdOf(sealed: string): string | undefined {
+  const [version, keyId, body] = sealed.split('.', 3)
+  return version === VERSION && body !== undefined ? keyId : undefined
+}
+
+/** @param pepper 32 bytes; see `ring.ts` */
+export function createHash(pepper: Buffer): Hash {
+  const key = createSecretKey(pepper)
+  return (domain, value) =>
+    createHmac('sha256', key)
+      .update(JSON.stringify([...domain, value]))
+      .digest('base64url')
 }

@@ -2,10 +2,12 @@
  * The layer between `provider/` and any store: ids and index values go down as keyed hashes, payloads as sealed texts.
  * What comes back up is what was put in. A dump of the store holds no value that works anywhere.
  *
- * It leaves to the store below: kinds, times and counts, which stay readable, and every guarantee about writes.
+ * It leaves to the store below: kinds, times and counts, which stay readable, and every guarantee about writes; and to
+ * `ring.ts` which secret is used.
  */
 import type { ListPage, ListQuery, Store, StoredRecord } from '../store.ts'
-import { type Cipher, createCipher, SealBroken } from './cipher.ts'
+import { SealBroken } from './cipher.ts'
+import type { Ring } from './ring.ts'
 
 export { SealBroken } from './cipher.ts'
 
@@ -26,11 +28,10 @@ interface Contents extends Indexes {
 
 /** Wraps a store so that only hashes and sealed texts reach it. `get`, `find`, `take` and `list` throw
  * {@link SealBroken} for a record that cannot be opened. */
-export function sealStore(store: Store, secret: string): Store {
-  const cipher = createCipher(secret)
-  const hashId = (kind: string, id: string) => cipher.hash(['id', kind], id)
-  const hashShared = (name: (typeof SHARED)[number], value: string) => cipher.hash([name], value)
-  const hashOwn = (name: (typeof OWN)[number], kind: string, value: string) => cipher.hash([name, kind], value)
+export function sealStore(store: Store, ring: Ring): Store {
+  const hashId = (kind: string, id: string) => ring.hash(['id', kind], id)
+  const hashShared = (name: (typeof SHARED)[number], value: string) => ring.hash([name], value)
+  const hashOwn = (name: (typeof OWN)[number], kind: string, value: string) => ring.hash([name, kind], value)
 
   const seal = (record: StoredRecord): StoredRecord => {
     const contents: Indexes = {}
@@ -49,13 +50,13 @@ export function sealStore(store: Store, secret: string): Store {
     }
     const id = hashId(record.kind, record.id)
     const plain = JSON.stringify({ ...contents, id: record.id, payload: record.payload } satisfies Contents)
-    const sealed = { kind: record.kind, id, payload: cipher.seal(['record', record.kind, id], plain), ...hashed }
+    const sealed = { kind: record.kind, id, payload: ring.writer.seal(['record', record.kind, id], plain), ...hashed }
     return record.expiresAt === undefined ? sealed : { ...sealed, expiresAt: record.expiresAt }
   }
 
   /** Opens a record and checks that it is the one that was asked for: the index fields beside it are not sealed. */
   const open = (row: StoredRecord, asked: Readonly<Indexes> = {}): StoredRecord => {
-    const plain = cipher.open(['record', row.kind, row.id], row.payload)
+    const plain = ring.open(['record', row.kind, row.id], row.payload)
     const contents = JSON.parse(plain) as Contents
     for (const name of INDEXES) {
       if (asked[name] !== undefined && asked[name] !== contents[name]) {
@@ -96,8 +97,8 @@ export function sealStore(store: Store, secret: string): Store {
         asked[name] = value
         hashed[name] = hashShared(name, value)
       }
-      const page = await store.list({ ...query, ...hashed, ...openCursor(cipher, query) })
-      return sealCursor(cipher, query.kind, { ...page, records: page.records.map((row) => open(row, asked)) })
+      const page = await store.list({ ...query, ...hashed, ...openCursor(ring, query) })
+      return sealCursor(ring, query.kind, { ...page, records: page.records.map((row) => open(row, asked)) })
     },
     sweep: (limit) => store.sweep(limit),
     count: (kind) => store.count(kind),
@@ -106,38 +107,22 @@ export function sealStore(store: Store, secret: string): Store {
   }
 }
 
-// Cursors reach admin pages and their URLs. Those of a store may hold its ids.
-function sealCursor(cipher: Cipher, kind: string, page: ListPage): ListPage {
-  return page.next === undefined ? page : { ...page, next: cipher.seal(['cursor', kind], page.next) }
+/** Seals the payload of a row as it lies in the engine with the secret in use. @throws {SealBroken} */
+export function resealed(ring: Ring, { kind, id, payload }: StoredRecord): string {
+  const context = ['record', kind, id]
+  return ring.writer.seal(context, ring.open(context, payload))
 }
 
-function openCursor(cipher: Cipher, query: ListQuery): { after?: string } {
+// Cursors reach admin pages and their URLs. Those of a store may hold its ids.
+function sealCursor(ring: Ring, kind: string, page: ListPage): ListPage {
+  return page.next === undefined ? page : { ...page, next: ring.writer.seal(['cursor', kind], page.next) }
+}
+
+function openCursor(ring: Ring, query: ListQuery): { after?: string } {
   if (query.after === undefined) return {}
   try {
-    return { after: cipher.open(['cursor', query.kind], query.after) }
+    return { after: ring.open(['cursor', query.kind], query.after) }
   } catch (cause) {
     throw new RangeError('list: `after` is not a cursor of this store', { cause })
-  }
-}
-
-const CANARY = { kind: 'Canary', id: 'secret' } as const
-
-/**
- * Checks, before anything else is read, that the data was sealed with this secret; the first use of a store records it.
- * @throws {Error} one sentence for the operator when it was another one.
- * @throws {StoreUnavailable}
- */
-export async function verifySecret(store: Store, secret: string): Promise<void> {
-  const cipher = createCipher(secret)
-  const context = [CANARY.kind, CANARY.id]
-  if (await store.put({ ...CANARY, payload: cipher.seal(context, 'consulate') }, 'insert')) return
-  const canary = await store.get(CANARY.kind, CANARY.id)
-  try {
-    cipher.open(context, canary?.payload ?? '')
-  } catch (cause) {
-    throw new Error(
-      'secret: the data in the store was sealed with another secret; set that one again, or name an empty store.',
-      { cause },
-    )
   }
 }

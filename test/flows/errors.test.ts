@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { Store } from '../../src/store.ts'
+import type { StoreEngine } from '../../src/store.ts'
 import { StoreUnavailable } from '../../src/store.ts'
 import {
   authorizationRequest,
@@ -216,9 +216,9 @@ describe('errors', () => {
 })
 
 /** The engine as it is, until it is told to be away. */
-function breakable(store: Store, isBroken: () => boolean): Store {
+function breakable(store: StoreEngine, isBroken: () => boolean): StoreEngine {
   return new Proxy(store, {
-    get(target, name: keyof Store) {
+    get(target, name: keyof StoreEngine) {
       const verb = target[name] as (...args: unknown[]) => Promise<unknown>
       return (...args: unknown[]) => {
         if (isBroken()) return Promise.reject(new StoreUnavailable('the engine is away'))

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { adapters } from '../../adapters/index.ts'
 import { createIssuer } from '../../src/index.ts'
-import { sealStore } from '../../src/stores/seal.ts'
+import { withSeal } from '../stores/support.ts'
 import {
   authorizationRequest,
   browserFor,
@@ -64,7 +64,7 @@ describe('a copy of the data', () => {
 
   it('holds client secrets as hashes even for someone who can open the seal', async () => {
     const { client_id, client_secret } = await confidential()
-    const record = await sealStore(issuer.store, SECRET).get('Client', client_id)
+    const record = await (await withSeal(issuer.store, SECRET)).get('Client', client_id)
     expect(record?.payload).to.include(client_id).and.not.include(client_secret)
   })
 

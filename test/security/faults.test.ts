@@ -2,12 +2,12 @@ import { expect } from 'chai'
 import { z } from 'zod'
 import { defineAdapter } from '../../src/adapter.ts'
 import { Browser, walk } from '../../src/demo/driver.ts'
-import { type Store, StoreUnavailable } from '../../src/store.ts'
+import { type StoreEngine, StoreUnavailable } from '../../src/store.ts'
 import { authorizationRequest, exchange, obtainTokens, refresh, register, signIn } from '../support/client.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
 /** Calls `before` with the name and the first argument of each verb, in front of it. */
-function observed(store: Store, before: (verb: string, argument: unknown) => Promise<void>): Store {
+function observed(store: StoreEngine, before: (verb: string, argument: unknown) => Promise<void>): StoreEngine {
   return new Proxy(store, {
     get(target, name: string) {
       const verb = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>

@@ -85,7 +85,7 @@ describe("cookies that another host planted in the victim's browser", () => {
     const ctx = {
       cookies: { set: (name: string, _value: string, options: Record<string, unknown>) => set.push([name, options]) },
     }
-    openBrowserBinding(Buffer.alloc(32), true).bind(ctx as never, 'uid')
+    openBrowserBinding(() => [Buffer.alloc(32)], true).bind(ctx as never, 'uid')
     const [[name, options] = ['', {}]] = set
     expect(name).to.match(/^__Host-consulate_browser_/)
     expect(options)

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { decodeJwt, importJWK, SignJWT } from 'jose'
 import { openKeyring } from '../../src/keys/keyring.ts'
-import { sealStore } from '../../src/stores/seal.ts'
+import { withSeal } from '../stores/support.ts'
 import { obtainTokens, postForm, refresh, register } from '../support/client.ts'
 import { SECRET, startIssuer, type TestIssuer } from '../support/issuer.ts'
 
@@ -17,7 +17,7 @@ describe('a JWT presented for introspection or revocation, signed with our own k
 
   /** The access token signed anew, with changes. */
   async function resign(token: string, claims: Record<string, unknown>, header: Record<string, unknown> = {}) {
-    const { jwks } = await openKeyring(sealStore(issuer.store, SECRET))
+    const { jwks } = await openKeyring(await withSeal(issuer.store, SECRET))
     const alg = String(header.alg ?? 'ES256')
     const jwk = jwks.keys.find((key) => key.alg === alg)
     if (!jwk) throw new Error(`no ${alg} key`)

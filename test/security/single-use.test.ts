@@ -1,12 +1,12 @@
 import { expect } from 'chai'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import type { Store } from '../../src/store.ts'
+import type { StoreEngine } from '../../src/store.ts'
 import { authorizationRequest, browserFor, exchange, refresh, register, signIn } from '../support/client.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
 type Verb = (...args: unknown[]) => Promise<unknown>
 /** May hold a verb of the store back: the verb runs when the answer resolves. */
-type Hold = (name: keyof Store, args: readonly unknown[]) => Promise<void> | undefined
+type Hold = (name: keyof StoreEngine, args: readonly unknown[]) => Promise<void> | undefined
 
 describe('single use, when two requests have read before either wrote', () => {
   let issuer: TestIssuer
@@ -105,9 +105,9 @@ function together(count: number, matches: (...call: Parameters<Hold>) => boolean
   }
 }
 
-function held(store: Store, hold: Hold): Store {
+function held(store: StoreEngine, hold: Hold): StoreEngine {
   return new Proxy(store, {
-    get(target, name: keyof Store) {
+    get(target, name: keyof StoreEngine) {
       const verb = target[name] as Verb
       return async (...args: unknown[]) => {
         await hold(name, args)

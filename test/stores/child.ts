@@ -1,6 +1,6 @@
 /** A second process on the same data: `race` spends the ids it is sent, `write` writes until it is killed. */
-import type { DriverName } from '../../src/stores/driver.ts'
-import { openEmbeddedStore } from '../../src/stores/embedded.ts'
+import type { DriverName } from '../../src/stores/embedded/driver.ts'
+import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
 
 const [task, path = '', driver] = process.argv.slice(2)
 const store = await openEmbeddedStore({ path, driver: driver as DriverName })

@@ -3,11 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { isStoreUnavailable } from '../../src/store.ts'
-import { defaultDriver, loadDriver } from '../../src/stores/driver.ts'
-import { openEmbeddedStore } from '../../src/stores/embedded.ts'
-import { sealStore } from '../../src/stores/seal.ts'
-import { storeContract } from '../contract/store.contract.ts'
-import { DRIVERS, startChild, temporaryFolder } from './support.ts'
+import { defaultDriver, loadDriver } from '../../src/stores/embedded/driver.ts'
+import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
+import { engineContract, storeContract } from '../contract/store.contract.ts'
+import { DRIVERS, startChild, temporaryFolder, withSeal } from './support.ts'
 
 const SECRET = 'a secret of the tests, thirty-two characters or more'
 
@@ -27,10 +26,10 @@ for (const driver of DRIVERS) {
   const reopen = (now: () => number) => openEmbeddedStore({ path: folder.path, now, driver })
   const destroy = () => folder.remove()
 
-  storeContract(`the embedded store on ${driver}`, { open, reopen, destroy })
+  engineContract(`the embedded store on ${driver}`, { open, reopen, destroy })
   storeContract(`the sealed embedded store on ${driver}`, {
-    open: async (now) => sealStore(await open(now), SECRET),
-    reopen: async (now) => sealStore(await reopen(now), SECRET),
+    open: async (now) => withSeal(await open(now), SECRET),
+    reopen: async (now) => withSeal(await reopen(now), SECRET),
     destroy,
   })
 

@@ -5,11 +5,10 @@ import { expect } from 'chai'
 import { CompactSign, calculateJwkThumbprint, compactVerify, importJWK, type JWK } from 'jose'
 import { deriveKey } from '../../src/keys/derive.ts'
 import { openKeyring } from '../../src/keys/keyring.ts'
-import type { Store } from '../../src/store.ts'
-import { openEmbeddedStore } from '../../src/stores/embedded.ts'
+import type { Store, StoreEngine } from '../../src/store.ts'
+import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
 import { localSecret } from '../../src/stores/local-secret.ts'
-import { sealStore } from '../../src/stores/seal.ts'
-import { dump, temporaryFolder } from './support.ts'
+import { dump, temporaryFolder, withSeal } from './support.ts'
 
 const SECRET = 'a secret of the tests, thirty-two characters or more'
 
@@ -33,13 +32,13 @@ describe('derived keys', () => {
 })
 
 describe('the keyring', () => {
-  let raw: Store
+  let raw: StoreEngine
   let store: Store
 
   beforeEach(async () => {
     folder = await temporaryFolder()
     raw = await openEmbeddedStore({ path: folder.path })
-    store = sealStore(raw, SECRET)
+    store = await withSeal(raw, SECRET)
   })
   afterEach(async () => {
     await raw.close()
@@ -77,12 +76,12 @@ describe('the keyring', () => {
     const before = await openKeyring(store)
     await raw.close()
     raw = await openEmbeddedStore({ path: folder.path })
-    expect(await openKeyring(sealStore(raw, SECRET))).to.deep.equal(before)
+    expect(await openKeyring(await withSeal(raw, SECRET))).to.deep.equal(before)
   })
 
   it('is the same for all that start at once', async () => {
     const other = await openEmbeddedStore({ path: folder.path })
-    const rings = await Promise.all([store, sealStore(other, SECRET), store].map((each) => openKeyring(each)))
+    const rings = await Promise.all([store, await withSeal(other, SECRET), store].map((each) => openKeyring(each)))
     await other.close()
     expect(rings[1]).to.deep.equal(rings[0])
     expect(rings[2]).to.deep.equal(rings[0])

@@ -1,8 +1,9 @@
 import { expect } from 'chai'
-import type { Store, StoredRecord } from '../../src/store.ts'
-import { openEmbeddedStore } from '../../src/stores/embedded.ts'
-import { SealBroken, sealStore, verifySecret } from '../../src/stores/seal.ts'
-import { dump, temporaryFolder } from './support.ts'
+import type { Store, StoredRecord, StoreEngine } from '../../src/store.ts'
+import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
+import { Ring } from '../../src/stores/ring.ts'
+import { SealBroken, sealStore } from '../../src/stores/seal.ts'
+import { dump, temporaryFolder, withSeal } from './support.ts'
 
 const SECRET = 'a secret of the tests, thirty-two characters or more'
 const OTHER = 'another secret of the tests, just as long as the first'
@@ -21,19 +22,29 @@ const PLAIN = /plain/i
 
 describe('the sealed store', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>
-  let raw: Store
+  let raw: StoreEngine
   let sealed: Store
 
   beforeEach(async () => {
     folder = await temporaryFolder()
     raw = await openEmbeddedStore({ path: folder.path })
-    sealed = sealStore(raw, SECRET)
+    sealed = await withSeal(raw, SECRET)
   })
 
   afterEach(async () => {
     await raw.close()
     await folder.remove()
   })
+
+  /** The secrets of another store. */
+  const otherRing = async () => {
+    const elsewhere = await temporaryFolder()
+    const engine = await openEmbeddedStore({ path: elsewhere.path })
+    const ring = await Ring.open(engine, { secret: OTHER })
+    await engine.close()
+    await elsewhere.remove()
+    return ring
+  }
 
   const broken = async (promise: Promise<unknown>) => {
     const error = await promise.then(
@@ -89,7 +100,7 @@ describe('the sealed store', () => {
 
   it('finds nothing under another secret', async () => {
     await sealed.put(RECORD, 'insert')
-    const foreign = sealStore(raw, OTHER)
+    const foreign = sealStore(raw, await otherRing())
     expect(await foreign.get(RECORD.kind, RECORD.id)).to.equal(undefined)
     expect(await foreign.consume(RECORD.kind, RECORD.id)).to.equal('refused')
     expect(await foreign.deleteGrant(RECORD.grantId ?? '')).to.equal(0)
@@ -97,7 +108,7 @@ describe('the sealed store', () => {
 
   it('breaks, and does not skip, records that another secret sealed', async () => {
     await sealed.put(RECORD, 'insert')
-    await broken(sealStore(raw, OTHER).list({ kind: RECORD.kind, limit: 10 }))
+    await broken(sealStore(raw, await otherRing()).list({ kind: RECORD.kind, limit: 10 }))
   })
 
   it('breaks when a payload was changed anywhere', async () => {
@@ -177,7 +188,7 @@ describe('the sealed store', () => {
 
 describe('the check of the secret at start', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>
-  let raw: Store
+  let raw: StoreEngine
 
   beforeEach(async () => {
     folder = await temporaryFolder()
@@ -190,7 +201,7 @@ describe('the check of the secret at start', () => {
   })
 
   const refusal = (secret: string) =>
-    verifySecret(raw, secret).then(
+    Ring.open(raw, { secret }).then(
       () => undefined,
       (error: unknown) => (error as Error).message,
     )
@@ -201,7 +212,7 @@ describe('the check of the secret at start', () => {
   })
 
   it('refuses another secret in one sentence that shows neither', async () => {
-    await verifySecret(raw, SECRET)
+    await Ring.open(raw, { secret: SECRET })
     const message = await refusal(OTHER)
     expect(message).to.match(/^secret: the data in the store was sealed with another secret/)
     expect(message).to.not.include(SECRET)
@@ -209,7 +220,7 @@ describe('the check of the secret at start', () => {
   })
 
   it('refuses a store whose check record was changed', async () => {
-    await verifySecret(raw, SECRET)
+    await Ring.open(raw, { secret: SECRET })
     const [row] = (await raw.list({ kind: 'Canary', limit: 1 })).records
     await raw.put({ kind: 'Canary', id: row?.id ?? '', payload: 'consulate' }, 'update')
     expect(await refusal(SECRET)).to.match(/^secret: /)

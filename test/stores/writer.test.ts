@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { type Database, defaultDriver, loadDriver } from '../../src/stores/driver.ts'
-import { Writer } from '../../src/stores/writer.ts'
+import { type Database, defaultDriver, loadDriver } from '../../src/stores/embedded/driver.ts'
+import { Writer } from '../../src/stores/embedded/writer.ts'
 import { temporaryFolder } from './support.ts'
 
 describe('the writer of the embedded store', () => {

@@ -9,14 +9,14 @@ import { adapters as builtin } from '../../adapters/index.ts'
 import type { AdapterType, Fetch } from '../../src/adapter.ts'
 import { type Config, type ConfigInput, configSchema } from '../../src/config/schema.ts'
 import { createIssuer, type Issuer } from '../../src/index.ts'
-import type { Store } from '../../src/store.ts'
-import { openEmbeddedStore } from '../../src/stores/embedded.ts'
+import type { StoreEngine } from '../../src/store.ts'
+import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
 
 export interface TestIssuer {
   readonly url: string
   readonly config: Config
   /** The engine below the seal: what a thief of the disk has. */
-  readonly store: Store
+  readonly store: StoreEngine
   /** Everything logged so far, parsed. */
   readonly logged: Record<string, unknown>[]
   /** Moves the issuer's clock. Milliseconds. */
@@ -34,7 +34,7 @@ export interface TestOptions {
   readonly path?: string
   readonly fetchForClients?: Fetch
   /** Wraps the engine, for instance to make it fail. */
-  readonly store?: (store: Store) => Store
+  readonly store?: (store: StoreEngine) => StoreEngine
 }
 
 export async function startIssuer(options: TestOptions = {}): Promise<TestIssuer> {

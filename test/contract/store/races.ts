@@ -33,6 +33,21 @@ export function raceCases(fixture: Fixture): void {
       }
     })
 
+    for (const verb of ['consume', 'take'] as const) {
+      it(`has one winner in each of ${CALLS} short races to ${verb}`, async () => {
+        for (let round = 0; round < CALLS; round++) {
+          const id = `${round}`
+          await fixture.store.put({ kind: 'Code', id, payload: '' }, 'insert')
+          const wins = await parallel(6, async () =>
+            verb === 'take'
+              ? (await fixture.store.take('Code', id)) !== undefined
+              : (await fixture.store.consume('Code', id)) === 'first',
+          )
+          expect(wins.filter(Boolean)).to.have.length(1)
+        }
+      })
+    }
+
     it(`gives a record to one of ${CALLS} takers`, async () => {
       for (let round = 0; round < ROUNDS; round++) {
         await fixture.store.put({ kind: 'Attempt', id: `${round}`, payload: 'mine' }, 'insert')

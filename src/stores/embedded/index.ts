@@ -2,24 +2,32 @@
  * The embedded store: one SQLite file in a private folder, the default on one machine, for one or several processes.
  *
  * It owns the verbs of the contract as SQL. The connection and its settings belong to `connect.ts`, grouping, locking
- * and checkpoints to `writer.ts`, the shape of a row to `rows.ts`, and secrecy to `seal.ts`: this store writes down
- * whatever it is given.
+ * and checkpoints to `writer.ts`, the shape of a row to `rows.ts`, what keeps the data in order to `upkeep.ts`, and
+ * secrecy to `../seal.ts`: this store writes down whatever it is given.
  */
 import { join } from 'node:path'
 import {
   type Consumption,
+  checkExpiry,
+  checkLimit,
   type ListPage,
   type ListQuery,
   type PutMode,
   type Reuse,
-  type Store,
+  type RowPage,
   type StoredRecord,
+  type StoredRow,
+  type StoreEngine,
+  type StoreSize,
   StoreUnavailable,
-} from '../store.ts'
+} from '../../store.ts'
+import { privateFolder } from '../folder.ts'
+import { text } from '../text.ts'
 import { type Connections, connect } from './connect.ts'
-import { type DriverName, defaultDriver, type Statement, type Value } from './driver.ts'
-import { privateFolder } from './folder.ts'
-import { FIELDS, fields, LIVE, text, toRecord } from './rows.ts'
+import { type DriverName, defaultDriver, type Value } from './driver.ts'
+import { FIELDS, fields, LIVE, toRecord } from './rows.ts'
+import { Sql } from './sql.ts'
+import { restore, scan, size, swap, sweep } from './upkeep.ts'
 import { Writer } from './writer.ts'
 
 export interface EmbeddedOptions {
@@ -32,7 +40,7 @@ export interface EmbeddedOptions {
 }
 
 /** @throws {Error} one sentence that names `store.path` when the folder or the file in it cannot be used. */
-export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store> {
+export async function openEmbeddedStore(options: EmbeddedOptions): Promise<StoreEngine> {
   const folder = await privateFolder(options.path, 'store.path')
   const connections = await connect(join(folder, 'consulate.db'), options.driver ?? defaultDriver())
   return new EmbeddedStore(connections, options.now ?? Date.now)
@@ -41,24 +49,23 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
 const THIS = 'kind = ? AND id = ?'
 const UNIQUE = { uid: 'uid', userCode: 'user_code' } as const
 
-class EmbeddedStore implements Store {
+class EmbeddedStore implements StoreEngine {
   readonly #connections: Connections
   readonly #now: () => number
   readonly #writer: Writer
-  readonly #statements = new Map<string, Statement>()
+  readonly #sql: Sql
   #closing: Promise<void> | undefined
 
   constructor(connections: Connections, now: () => number) {
     this.#connections = connections
+    this.#sql = new Sql(connections.db)
     this.#now = () => Math.floor(now())
     this.#writer = new Writer(connections.db, connections.guard)
   }
 
   async put(record: StoredRecord, mode: PutMode): Promise<boolean> {
     // SQLite would take NaN for NULL, and the record would live for ever.
-    if (record.expiresAt !== undefined && !Number.isFinite(record.expiresAt)) {
-      throw new RangeError('put: `expiresAt` must be a finite number')
-    }
+    checkExpiry(record)
     return this.#write(() => {
       const now = this.#now()
       const attempt = () =>
@@ -93,7 +100,7 @@ class EmbeddedStore implements Store {
   take(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.#write(() => {
       const sql = `DELETE FROM records WHERE ${THIS} AND ${LIVE} RETURNING *`
-      const row = this.#statement(sql).all(text(kind), text(id), this.#now())[0]
+      const row = this.#sql.all(sql, text(kind), text(id), this.#now())[0]
       return row && toRecord(row)
     })
   }
@@ -107,9 +114,7 @@ class EmbeddedStore implements Store {
   }
 
   async list(query: ListQuery): Promise<ListPage> {
-    if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > 1000) {
-      throw new RangeError('list: `limit` must be 1 to 1000')
-    }
+    checkLimit('list', query.limit)
     const where = ['kind = ?', LIVE]
     const values: Value[] = [text(query.kind), this.#now()]
     const narrow = (condition: string, value: Value | undefined) => {
@@ -131,17 +136,32 @@ class EmbeddedStore implements Store {
   }
 
   sweep(limit: number): Promise<number> {
-    return this.#write(() => {
-      const expired = 'SELECT row FROM records WHERE expires_at <= ? LIMIT ?'
-      return this.#run(`DELETE FROM records WHERE row IN (${expired})`, this.#now(), limit)
-    })
+    return this.#write(() => sweep(this.#sql, this.#now(), limit))
+  }
+
+  async scan({ limit, after }: { limit: number; after?: string }): Promise<RowPage> {
+    checkLimit('scan', limit)
+    return this.#read(() => scan(this.#sql, limit, after))
+  }
+
+  async restore(rows: readonly StoredRow[]): Promise<number> {
+    for (const row of rows) checkExpiry(row)
+    return this.#write(() => restore(this.#sql, rows))
+  }
+
+  async swap(kind: string, id: string, from: string, to: string): Promise<boolean> {
+    return this.#write(() => swap(this.#sql, kind, id, from, to))
+  }
+
+  async size(): Promise<StoreSize> {
+    return this.#read(() => size(this.#sql))
   }
 
   async count(kind: string): Promise<number> {
     // Two ranges of one index instead of a condition on each row: this runs while clients register.
     const sql = `SELECT (SELECT count(*) FROM records WHERE kind = ? AND expires_at IS NULL) +
       (SELECT count(*) FROM records WHERE kind = ? AND expires_at > ?) AS n`
-    return this.#read(() => Number(this.#statement(sql).all(text(kind), text(kind), this.#now())[0]?.n))
+    return this.#read(() => Number(this.#sql.all(sql, text(kind), text(kind), this.#now())[0]?.n))
   }
 
   async ping(): Promise<void> {
@@ -192,22 +212,11 @@ class EmbeddedStore implements Store {
   }
 
   #select(where: string, ...values: Value[]): StoredRecord[] {
-    return this.#statement(`SELECT * FROM records WHERE ${where}`)
-      .all(...values)
-      .map(toRecord)
+    return this.#sql.all(`SELECT * FROM records WHERE ${where}`, ...values).map(toRecord)
   }
 
   #run(sql: string, ...values: Value[]): number {
-    return Number(this.#statement(sql).run(...values).changes)
-  }
-
-  /** Each statement is compiled once. There are few: only `list` has variants. */
-  #statement(sql: string): Statement {
-    const known = this.#statements.get(sql)
-    if (known) return known
-    const statement = this.#connections.db.prepare(sql)
-    this.#statements.set(sql, statement)
-    return statement
+    return this.#sql.run(sql, ...values)
   }
 
   #read<T>(query: () => T): T {

@@ -1,5 +1,6 @@
 /** How a record lies in a row of the embedded store. */
-import type { StoredRecord } from '../store.ts'
+import type { StoredRecord, StoredRow } from '../../store.ts'
+import { text, fromText as toText } from '../text.ts'
 import type { Row, Value } from './driver.ts'
 
 /** The version that `user_version` of the file carries. Raise it with every change of {@link SCHEMA}. */
@@ -65,13 +66,10 @@ export function toRecord(row: Row): StoredRecord {
   return record
 }
 
-/** Drivers cut a text at NUL when they read it, and UTF-8 has no lone surrogates, so two texts could become one. Such
- * texts are kept as JSON behind a control character, which no other text can start with. */
-const UNSAFE = /[\p{Cc}\p{Cs}]/u
-const ESCAPED = '\u0001'
-
-export function text(value: string): string {
-  return UNSAFE.test(value) ? ESCAPED + JSON.stringify(value) : value
+/** With what only `scan` tells. */
+export function toRow(row: Row): StoredRow {
+  const record = toRecord(row)
+  return row.reused === 0 || row.reused === undefined ? record : { ...record, reused: Number(row.reused) }
 }
 
 function optional(value: string | undefined): string | null {
@@ -80,5 +78,5 @@ function optional(value: string | undefined): string | null {
 
 function fromText(value: Value | undefined): string {
   if (typeof value !== 'string') throw new TypeError('a text column holds something else')
-  return value.startsWith(ESCAPED) ? (JSON.parse(value.slice(1)) as string) : value
+  return toText(value)
 }

@@ -48,6 +48,8 @@ class Refused extends Error {}
 
 function prepare(db: Database, file: string): void {
   db.exec(`PRAGMA busy_timeout = ${LOCK_WAIT}`)
+  // Before the first table: afterwards only a VACUUM of the whole file would turn it on.
+  db.exec('PRAGMA auto_vacuum = INCREMENTAL')
   db.exec('PRAGMA journal_mode = WAL')
   db.exec('PRAGMA synchronous = FULL')
   db.exec('PRAGMA wal_autocheckpoint = 0')
