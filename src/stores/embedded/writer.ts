@@ -10,7 +10,7 @@ import { BUSY, type Database, resultCode, type Statement } from './driver.ts'
 /** Milliseconds for which SQLite itself may wait for the write lock. The event loop stands still for as long. */
 export const LOCK_WAIT = 20
 /** Milliseconds after which a job that never got the write lock fails. */
-export const GIVE_UP = 3000
+export const GIVE_UP = 2000
 /** Writes after which the log is copied into the main file: some thousand pages. */
 const CHECKPOINT_EVERY = 512
 

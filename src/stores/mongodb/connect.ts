@@ -1,0 +1,77 @@
+/** Opens the connection: settings that keep the promises of the store, and one clear sentence when it cannot be used. */
+import { type Db, MongoClient, type MongoClientOptions, MongoServerError } from 'mongodb'
+import type { Document } from './document.ts'
+
+export interface ConnectOptions {
+  /** With credentials, so it is never shown. */
+  readonly url: string
+  /** Told the name of each command that is sent. */
+  readonly onCommand?: (name: string) => void
+}
+
+export interface Connection {
+  readonly client: MongoClient
+  readonly db: Db
+  /** The hosts and the database, for people. */
+  readonly place: string
+}
+
+export const RECORDS = 'records'
+export const META = 'meta'
+
+/** Milliseconds for each step on the way to an answer. The verbs have a deadline of their own around all of them. */
+const STEP_MS = 2000
+
+const SETTINGS = {
+  appName: 'consulate',
+  // What was acknowledged is there after the primary is lost; what is read was acknowledged.
+  writeConcern: { w: 'majority', journal: true },
+  readConcern: { level: 'majority' },
+  readPreference: 'primary',
+  retryWrites: true,
+  retryReads: true,
+  serverSelectionTimeoutMS: STEP_MS,
+  connectTimeoutMS: STEP_MS,
+  waitQueueTimeoutMS: STEP_MS,
+  // A socket that is dead without saying so is given up, and a new one opened.
+  socketTimeoutMS: STEP_MS,
+  heartbeatFrequencyMS: 2000,
+  minHeartbeatFrequencyMS: 500,
+  maxPoolSize: 50,
+  ignoreUndefined: true,
+} as const satisfies MongoClientOptions
+
+/** @throws {Error} one sentence that starts with `store.url` and shows hosts only */
+export async function connect({ url, onCommand }: ConnectOptions): Promise<Connection> {
+  let client: MongoClient
+  try {
+    client = new MongoClient(url, { ...SETTINGS, monitorCommands: onCommand !== undefined })
+  } catch {
+    throw new Error('store.url: this is not the address of a MongoDB, as in mongodb://host:27017/consulate.')
+  }
+  if (onCommand) client.on('commandStarted', ({ commandName }) => onCommand(commandName))
+  const db = client.db(databaseOf(client))
+  const place = `${client.options.srvHost ?? client.options.hosts.join(',')}/${db.databaseName}`
+  try {
+    await client.connect()
+    // Answers without rights too, so a refusal of the next one is about rights.
+    await db.command({ ping: 1 })
+    await db.collection<Document>(RECORDS).findOne({ _id: '' })
+  } catch (error) {
+    await client.close()
+    throw new Error(`store.url: ${sentence(error, place)}`, { cause: error })
+  }
+  return { client, db, place }
+}
+
+/** The driver calls it `test` when the URL names none. */
+function databaseOf(client: MongoClient): string {
+  return client.options.dbName && client.options.dbName !== 'test' ? client.options.dbName : 'consulate'
+}
+
+function sentence(error: unknown, place: string): string {
+  const code = error instanceof MongoServerError ? error.code : undefined
+  if (code === 18 || code === 8000) return `the database at ${place} refused the user or password.`
+  if (code === 13) return `the user has no right to read and write at ${place}.`
+  return `the database at ${place} cannot be reached; look at the address, TLS and whether it runs.`
+}

@@ -1,0 +1,217 @@
+/**
+ * The store for production: MongoDB, as a replica set or behind the routers of a sharded cluster, for any number of
+ * processes on any number of machines.
+ *
+ * It owns the verbs of the contract as conditional writes to single documents with plain operators, which every server
+ * of the protocol has. The connection belongs to `connect.ts`, indexes to `schema.ts`, the shape of a document to
+ * `document.ts`, and secrecy to `../seal.ts`. The engine's own deletion of expired documents is never relied upon.
+ */
+import type { Collection, Filter } from 'mongodb'
+import {
+  type Consumption,
+  checkExpiry,
+  checkLimit,
+  type ListPage,
+  type ListQuery,
+  type PutMode,
+  type Reuse,
+  type RowPage,
+  type StoredRecord,
+  type StoredRow,
+  type StoreEngine,
+  type StoreSize,
+  StoreUnavailable,
+} from '../../store.ts'
+import { text } from '../text.ts'
+import { type Connection, connect, META, RECORDS } from './connect.ts'
+import { alive, type Document, keyOf, keysOf, toRecord } from './document.ts'
+import { Loader } from './loader.ts'
+import { put } from './put.ts'
+import { verifySchema } from './schema.ts'
+import { restore, scan, size, swap, sweep } from './upkeep.ts'
+
+export { type Migration, migrateMongo } from './schema.ts'
+
+export interface MongoOptions {
+  /** `mongodb://` or `mongodb+srv://`. The database is `consulate` unless the path names another one. */
+  readonly url: string
+  /** Milliseconds since the epoch; the system's clock by default. */
+  readonly now?: () => number
+  /** Told the name of each command that is sent. */
+  readonly onCommand?: (name: string) => void
+  /** Told what the operator should know, once, while it opens. */
+  readonly warn?: (message: string) => void
+}
+
+/** @throws {Error} one sentence that starts with `store.url` when the database cannot be used; without credentials */
+export async function openMongoStore(options: MongoOptions): Promise<StoreEngine> {
+  const connection = await connect(options)
+  try {
+    await verifySchema(connection, options.warn ?? (() => undefined))
+    return new MongoStore(connection, options.now ?? Date.now)
+  } catch (error) {
+    await connection.client.close()
+    throw error
+  }
+}
+
+const UNIQUE = { uid: 'u', userCode: 'uc' } as const
+
+class MongoStore implements StoreEngine {
+  readonly #connection: Connection
+  readonly #records: Collection<Document>
+  readonly #now: () => number
+  readonly #loader: Loader
+  readonly #running = new Set<Promise<unknown>>()
+  #closing: Promise<void> | undefined
+
+  constructor(connection: Connection, now: () => number) {
+    this.#connection = connection
+    this.#records = connection.db.collection<Document>(RECORDS)
+    this.#now = () => Math.floor(now())
+    this.#loader = new Loader((keys) => this.#records.find({ _id: { $in: [...keys] } }).toArray())
+  }
+
+  async put(record: StoredRecord, mode: PutMode): Promise<boolean> {
+    checkExpiry(record)
+    return this.#run(() => put(this.#records, record, mode, this.#now()))
+  }
+
+  get(kind: string, id: string): Promise<StoredRecord | undefined> {
+    return this.#run(async () => this.#live(await this.#loader.load(keyOf(kind, id))))
+  }
+
+  find(kind: string, by: 'uid' | 'userCode', value: string): Promise<StoredRecord | undefined> {
+    return this.#run(async () => this.#live(await this.#records.findOne({ [UNIQUE[by]]: keyOf(kind, value) })))
+  }
+
+  consume(kind: string, id: string, reuse?: Reuse): Promise<Consumption> {
+    return this.#run(async () => {
+      const at = this.#now()
+      const _id = keyOf(kind, id)
+      const spent = await this.#records.updateOne(
+        { _id, at: { $exists: false }, ...alive(this.#now()) },
+        { $set: { at } },
+      )
+      if (spent.modifiedCount === 1) return 'first'
+      if (!reuse) return 'refused'
+      const window = { at: { $gt: at - reuse.within }, r: { $lt: reuse.times } }
+      const again = await this.#records.updateOne({ _id, ...window, ...alive(this.#now()) }, { $inc: { r: 1 } })
+      return again.modifiedCount === 1 ? 'again' : 'refused'
+    })
+  }
+
+  take(kind: string, id: string): Promise<StoredRecord | undefined> {
+    return this.#run(async () => {
+      const taken = await this.#records.findOneAndDelete({ _id: keyOf(kind, id), ...alive(this.#now()) })
+      return taken ? toRecord(taken) : undefined
+    })
+  }
+
+  /** Deletes an expired record too, lest a clock set back revives it, but answers whether it was there. */
+  delete(kind: string, id: string): Promise<boolean> {
+    return this.#run(async () => {
+      const deleted = await this.#records.findOneAndDelete({ _id: keyOf(kind, id) })
+      return this.#live(deleted) !== undefined
+    })
+  }
+
+  deleteGrant(grantId: string): Promise<number> {
+    return this.#run(async () => {
+      const g = text(grantId)
+      const { deletedCount } = await this.#records.deleteMany({ g, ...alive(this.#now()) })
+      await this.#records.deleteMany({ g })
+      return deletedCount
+    })
+  }
+
+  async list(query: ListQuery): Promise<ListPage> {
+    checkLimit('list', query.limit)
+    const { kind, clientId, accountId, grantId, expiresBefore, after, limit } = query
+    const filter: Filter<Document>[] = [{ k: text(kind), _id: keysOf(kind) }, alive(this.#now())]
+    if (clientId !== undefined) filter.push({ cl: text(clientId) })
+    if (accountId !== undefined) filter.push({ ac: text(accountId) })
+    if (grantId !== undefined) filter.push({ g: text(grantId) })
+    if (expiresBefore !== undefined) filter.push({ exp: { $lt: new Date(expiresBefore) } })
+    if (after !== undefined) filter.push({ _id: { $gt: keyOf(kind, after) } })
+    return this.#run(async () => {
+      const cursor = this.#records.find({ $and: filter }).sort({ _id: 1 })
+      const found = (await cursor.limit(limit + 1).toArray()).map(toRecord)
+      const records = found.slice(0, limit)
+      const last = records.at(-1)
+      return found.length > limit && last ? { records, next: last.id } : { records }
+    })
+  }
+
+  sweep(limit: number): Promise<number> {
+    return this.#run(() => sweep(this.#records, this.#now(), limit))
+  }
+
+  count(kind: string): Promise<number> {
+    return this.#run(() => this.#records.countDocuments({ k: text(kind), ...alive(this.#now()) }))
+  }
+
+  async scan(query: { limit: number; after?: string }): Promise<RowPage> {
+    checkLimit('scan', query.limit)
+    return this.#run(() => scan(this.#records, query))
+  }
+
+  async restore(rows: readonly StoredRow[]): Promise<number> {
+    for (const row of rows) checkExpiry(row)
+    return this.#run(() => restore(this.#records, rows))
+  }
+
+  swap(kind: string, id: string, from: string, to: string): Promise<boolean> {
+    return this.#run(() => swap(this.#records, keyOf(kind, id), from, to))
+  }
+
+  size(): Promise<StoreSize> {
+    return this.#run(() => size(this.#records, this.#connection.db))
+  }
+
+  ping(): Promise<void> {
+    return this.#run(async () => {
+      const pings = this.#connection.db.collection<{ _id: string; at: number }>(META)
+      await pings.updateOne({ _id: 'ping' }, { $set: { at: this.#now() } }, { upsert: true })
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= Promise.allSettled(this.#running).then(() => this.#connection.client.close())
+    return this.#closing
+  }
+
+  #live(document: Document | null | undefined): StoredRecord | undefined {
+    if (!document || (document.exp !== undefined && document.exp.getTime() <= this.#now())) return undefined
+    return toRecord(document)
+  }
+
+  async #run<T>(verb: () => Promise<T>): Promise<T> {
+    if (this.#closing) throw new StoreUnavailable('The database connection is closed.')
+    const running = verb()
+    this.#running.add(running)
+    try {
+      return await withDeadline(running)
+    } catch (cause) {
+      throw new StoreUnavailable('The database does not answer.', { cause })
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+}
+
+/** Milliseconds that a verb may take, whatever it does. Below the three seconds that a request may wait for a database
+ * that is away: the driver bounds each step and repeats some. */
+const DEADLINE_MS = 2500
+
+async function withDeadline<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The indexes, and the version of what is stored. `consulate migrate` makes them, before servers of this version start;
+ * a server only looks whether they are there.
+ */
+import { type Collection, type IndexDescription, MongoServerError } from 'mongodb'
+import { type Connection, type ConnectOptions, connect, META, RECORDS } from './connect.ts'
+import type { Document } from './document.ts'
+
+/** Raise it with every change of documents or indexes that an earlier version could not live with. */
+export const SCHEMA_VERSION = 1
+
+/** Seconds after its end that the engine may delete a record by itself. A day, because its clock is not ours: this is
+ * only for data that no server looks after any more. Expiry and sweeping never wait for it. */
+const TTL_GRACE = 86_400
+
+type Index = IndexDescription & { readonly name: string }
+
+/** Without these, two records could have one uid. An engine that lacks them cannot be used. */
+const UNIQUE: readonly Index[] = [
+  { name: 'uid', key: { u: 1 }, unique: true, sparse: true },
+  { name: 'user_code', key: { uc: 1 }, unique: true, sparse: true },
+]
+/** Without these everything works, only slower. */
+const OPTIONAL: readonly Index[] = [
+  { name: 'expiry', key: { exp: 1 }, expireAfterSeconds: TTL_GRACE },
+  { name: 'grant', key: { g: 1 }, sparse: true },
+  { name: 'client', key: { k: 1, cl: 1, _id: 1 } },
+  { name: 'account', key: { k: 1, ac: 1, _id: 1 } },
+  { name: 'kind_expiry', key: { k: 1, exp: 1 } },
+]
+const ALL = [...UNIQUE, ...OPTIONAL]
+
+interface Schema {
+  readonly _id: 'schema'
+  readonly version: number
+  /** Names of optional indexes that the engine would not make. */
+  readonly refused: readonly string[]
+}
+
+export interface Migration {
+  readonly version: number
+  /** Names of the indexes that were made. */
+  readonly created: readonly string[]
+  /** Names of optional indexes that the engine would not make. */
+  readonly refused: readonly string[]
+}
+
+/** Makes what is missing. It may run any number of times, and beside servers of this version.
+ * @throws {Error} one sentence that starts with `store.url` */
+export async function migrateMongo(options: ConnectOptions): Promise<Migration> {
+  const connection = await connect(options)
+  try {
+    await refuseNewer(connection)
+    const records = connection.db.collection<Document>(RECORDS)
+    const there = await indexNames(records)
+    const created: string[] = []
+    const refused: string[] = []
+    for (const index of ALL.filter(({ name }) => !there.has(name))) {
+      if (await create(records, index)) created.push(index.name)
+      else refused.push(index.name)
+    }
+    await connection.db
+      .collection<Schema>(META)
+      .updateOne({ _id: 'schema' }, { $set: { version: SCHEMA_VERSION, refused } }, { upsert: true })
+    return { version: SCHEMA_VERSION, created, refused }
+  } finally {
+    await connection.client.close()
+  }
+}
+
+/** Looks, and changes nothing. @throws {Error} one sentence that starts with `store.url` and says what to do */
+export async function verifySchema(connection: Connection, warn: (message: string) => void): Promise<void> {
+  const schema = await refuseNewer(connection)
+  const { place, db } = connection
+  if (!schema || schema.version < SCHEMA_VERSION) {
+    throw new Error(`store.url: the database at ${place} is not prepared for this version; run "consulate migrate".`)
+  }
+  const there = await indexNames(db.collection<Document>(RECORDS))
+  for (const { name, unique } of ALL) {
+    if (there.has(name)) continue
+    if (unique || !schema.refused.includes(name)) {
+      throw new Error(`store.url: the index "${name}" is missing at ${place}; run "consulate migrate".`)
+    }
+    warn(`The database has no index "${name}", because it does not support it; deletes and lists take longer.`)
+  }
+}
+
+async function refuseNewer({ db, place }: Connection): Promise<Schema | null> {
+  const schema = await db.collection<Schema>(META).findOne({ _id: 'schema' })
+  if (schema && schema.version > SCHEMA_VERSION) {
+    throw new Error(
+      `store.url: the data at ${place} was written by a newer version of Consulate (schema ${schema.version}, this one knows ${SCHEMA_VERSION}); start that version again or name another database.`,
+    )
+  }
+  return schema
+}
+
+/** Empty for a collection that does not exist yet, which some engines call an error. */
+async function indexNames(records: Collection<Document>): Promise<ReadonlySet<string>> {
+  const NO_COLLECTION = 26
+  try {
+    return new Set((await records.listIndexes().toArray()).map(({ name }) => String(name)))
+  } catch (error) {
+    if (error instanceof MongoServerError && error.code === NO_COLLECTION) return new Set()
+    throw error
+  }
+}
+
+/** Codes of engines that are not MongoDB itself: not implemented, cannot create index, no such command, bad value. */
+const UNSUPPORTED = new Set<unknown>([238, 67, 59, 115, 2])
+
+/** Answers false when the engine does not know this kind of index. */
+async function create(records: Collection<Document>, { key, ...options }: Index): Promise<boolean> {
+  try {
+    await records.createIndex(key, options)
+    return true
+  } catch (error) {
+    if (!(error instanceof MongoServerError) || !UNSUPPORTED.has(error.code)) throw failed(options.name, error)
+    if (options.unique) throw failed(options.name, error)
+    // Expired records are found by it all the same.
+    if (options.expireAfterSeconds !== undefined) await records.createIndex(key).catch(() => undefined)
+    return false
+  }
+}
+
+function failed(name: string, cause: unknown): Error {
+  const why = cause instanceof MongoServerError ? `code ${cause.code}` : 'no answer'
+  return new Error(`store.url: the index "${name}" could not be made (${why}), and Consulate needs it.`, { cause })
+}
