@@ -1,4 +1,5 @@
 /** What a person reads when the server has started: at most ten lines. */
+import { placeOf } from '../stores/open.ts'
 import type { Source } from './source.ts'
 import { version } from './version.ts'
 
@@ -12,7 +13,7 @@ export function banner({ config, file }: Source): string {
     config.development && 'DEVELOPMENT MODE: anyone who reaches this port can sign in as anyone. Not for a network.',
     `  Issuer   ${config.issuer}`,
     first && `  MCP URL  ${first.resource}${more} (paste this into an MCP client)`,
-    `  Store    ${config.store.type}, ${config.store.path}`,
+    `  Store    ${placeOf(config.store)}`,
     `  Sign-in  ${shownIdps.join(', ')}`,
     `  Config   ${file ?? 'none found, so the built-in one for development'}`,
     'Press Ctrl-C to stop.',

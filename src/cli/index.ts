@@ -9,7 +9,10 @@ import { Command } from 'commander'
 import { checkCommand } from './check.ts'
 import { demoCommand, type StartIssuer } from './demo.ts'
 import { explain } from './failure.ts'
+import { keysCommand } from './keys.ts'
+import { migrateCommand } from './migrate.ts'
 import { serveCommand } from './serve.ts'
+import { storeCommand } from './store.ts'
 import { version } from './version.ts'
 
 const EXAMPLES = `
@@ -32,8 +35,18 @@ const program = new Command('consulate')
   .version(version(), '-v, --version', 'print the version')
   .addHelpText('after', EXAMPLES)
 
-for (const command of [serveCommand(), checkCommand(), demoCommand(startForDemo)]) program.addCommand(command)
-for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError('Add --help for help.')
+const commands = [
+  serveCommand(),
+  checkCommand(),
+  demoCommand(startForDemo),
+  migrateCommand(),
+  storeCommand(),
+  keysCommand(),
+]
+for (const command of commands) program.addCommand(command)
+for (const command of [program, ...commands, ...commands.flatMap(({ commands: nested }) => nested)]) {
+  command.exitOverride().showHelpAfterError('Add --help for help.')
+}
 
 try {
   await program.parseAsync()

@@ -157,7 +157,9 @@ function tidy(
 function withAbsolutePaths(config: Config, folder: string): Config {
   return {
     ...config,
-    store: { ...config.store, path: resolve(folder, config.store.path) },
+    ...(config.store.type === 'embedded' && {
+      store: { ...config.store, path: resolve(folder, config.store.path) },
+    }),
     ...(config.viewsDir !== undefined && { viewsDir: resolve(folder, config.viewsDir) }),
   }
 }

@@ -10,9 +10,9 @@ import { asHttps, closestIssuer } from './canonical.ts'
 import type { Problem } from './problem.ts'
 import { resourceRules } from './resource-rules.ts'
 import type { Config } from './schema.ts'
-import { secretWeakness } from './secret-strength.ts'
 import type { Salvaged } from './shape.ts'
 import { problemAt } from './shown.ts'
+import { secretRules, storeRules } from './store-rules.ts'
 
 type Candidate = Salvaged<Config>
 
@@ -21,6 +21,7 @@ export function checkRules(config: Candidate, adapterTypes: readonly AdapterType
     ...issuerRules(config),
     ...networkRules(config),
     ...secretRules(config),
+    ...storeRules(config),
     ...idpRules(config, adapterTypes),
     ...resourceRules(config),
     ...schemeRules(config),
@@ -62,13 +63,6 @@ function networkRules({ development, listen, trustedProxies }: Candidate): Probl
     }
   }
   return problems
-}
-
-function secretRules({ development, secret }: Candidate): Problem[] {
-  if (secret === undefined) return []
-  if (development === true) return secret === '' ? [problemAt('secret', secret, 'Write a secret; it is empty.')] : []
-  const weakness = secretWeakness(secret)
-  return weakness === undefined ? [] : [problemAt('secret', secret, weakness)]
 }
 
 function idpRules({ development, idps }: Candidate, adapterTypes: readonly AdapterType[]): Problem[] {

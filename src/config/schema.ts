@@ -46,9 +46,16 @@ export const configSchema = z.strictObject({
   trustedProxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).default([]),
   /** Every key at rest, every cookie and every hash is derived from this. At least 32 characters. */
   secret: z.string(),
+  /** Secrets whose data can still be read, until `consulate keys rotate-secret` has sealed all of it anew. */
+  previousSecrets: z.array(z.string()).max(4).default([]),
   store: z
     .discriminatedUnion('type', [
       z.strictObject({ type: z.literal('embedded'), path: z.string().min(1).default('./data') }),
+      z.strictObject({
+        type: z.literal('mongodb'),
+        /** With user and password, so it is never shown. The database is `consulate` unless its path names another. */
+        url: z.string().regex(/^mongodb(\+srv)?:\/\/[^/?#]+/, 'write mongodb:// or mongodb+srv:// and the hosts'),
+      }),
     ])
     .prefault({ type: 'embedded' }),
   idps: z.array(idpSchema),
@@ -111,5 +118,6 @@ export const configSchema = z.strictObject({
 
 export type Config = z.output<typeof configSchema>
 export type ConfigInput = z.input<typeof configSchema>
+export type StoreConfig = Config['store']
 export type ResourceConfig = z.output<typeof resourceSchema>
 export type IdpConfig = z.output<typeof idpSchema>

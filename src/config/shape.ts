@@ -18,6 +18,10 @@ export function salvage(schema: z.ZodType, value: unknown): unknown {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const inner = unwrap(schema)
+  if (inner instanceof z.ZodDiscriminatedUnion && isMapping(value)) {
+    const member = members(inner).find((each) => memberFits(each, inner, value))
+    return member && salvage(member, value)
+  }
   if (inner instanceof z.ZodObject && isMapping(value)) {
     const shape: Record<string, z.ZodType> = inner.shape
     return Object.fromEntries(Object.entries(shape).map(([key, child]) => [key, salvage(child, value[key])]))
@@ -40,7 +44,18 @@ export function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonl
     else if (here instanceof z.ZodObject) here = child(here, part)
     else return []
   }
+  if (here instanceof z.ZodDiscriminatedUnion)
+    return [...new Set(members(here).flatMap(({ shape }) => Object.keys(shape)))]
   return here instanceof z.ZodObject ? Object.keys(here.shape) : []
+}
+
+function members(union: z.ZodDiscriminatedUnion): z.ZodObject[] {
+  return union.options.filter((each) => each instanceof z.ZodObject)
+}
+
+function memberFits(member: z.ZodObject, { def }: z.ZodDiscriminatedUnion, value: Record<string, unknown>): boolean {
+  const tag: unknown = member.shape[def.discriminator]
+  return tag instanceof z.ZodType && tag.safeParse(value[def.discriminator]).success
 }
 
 function child(object: z.ZodObject, key: PropertyKey): z.ZodType | undefined {
@@ -48,13 +63,12 @@ function child(object: z.ZodObject, key: PropertyKey): z.ZodType | undefined {
   return found instanceof z.ZodType ? unwrap(found) : undefined
 }
 
-/** The schema below defaults and `optional`. A union of mappings counts as its only member while there is just one. */
+/** The schema below defaults and `optional`. */
 function unwrap(schema: z.ZodType): z.ZodType {
   let here = schema
   while (here instanceof z.ZodDefault || here instanceof z.ZodPrefault || here instanceof z.ZodOptional) {
     here = here.unwrap() as z.ZodType
   }
-  if (here instanceof z.ZodDiscriminatedUnion && here.options.length === 1) return unwrap(here.options[0] as z.ZodType)
   return here
 }
 

@@ -18,7 +18,11 @@ export function formatPath(path: readonly PropertyKey[]): string {
   return text
 }
 
+/** A URL that may hold a password, and more of that kind in its query. */
+const SECRET_URL = 'store.url'
+
 export function isSecretPath(path: string): boolean {
+  if (path === SECRET_URL) return true
   return path.split(/[.[\]]/).some((key) => SECRET_KEY.test(key) && !PLAIN_KEY.test(key)) && !PLAIN_KEY.test(path)
 }
 

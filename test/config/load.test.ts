@@ -17,7 +17,7 @@ describe('the configuration file', () => {
 
   it('resolves relative paths against its own folder', async () => {
     const { config } = await parse({ ...sound(), store: { type: 'embedded', path: 'data' }, viewsDir: './views' })
-    expect(config.store.path).to.equal('/etc/consulate/data')
+    expect(config.store).to.include({ path: '/etc/consulate/data' })
     expect(config.viewsDir).to.equal('/etc/consulate/views')
   })
 

@@ -53,7 +53,7 @@ describe('a copy of the data', () => {
       'Ada Lovelace',
       ...cookies.filter(Boolean),
     ]
-    const { path } = issuer.config.store
+    const path = issuer.folder
     const files = await Promise.all((await readdir(path)).map((file) => readFile(join(path, file))))
     expect(files.some((file) => file.length > 4096)).to.equal(true)
     for (const secret of secrets) {

@@ -44,7 +44,7 @@ describe('what an IdP gives us', () => {
     const opened = jwts.map((jwt) => Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString())
     expect(opened.every((claims) => claims.includes('"sub"'))).to.equal(true)
     const seen = [...opened, JSON.stringify([tokens, refreshed.body, introspected.body, issuer.logged])]
-    const { path } = issuer.config.store
+    const path = issuer.folder
     for (const file of await readdir(path)) seen.push((await readFile(join(path, file))).toString('latin1'))
     for (const text of seen) expect(text).to.not.include(UPSTREAM_TOKEN)
   })

@@ -15,6 +15,8 @@ import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
 export interface TestIssuer {
   readonly url: string
   readonly config: Config
+  /** Where the embedded store lies. */
+  readonly folder: string
   /** The engine below the seal: what a thief of the disk has. */
   readonly store: StoreEngine
   /** Everything logged so far, parsed. */
@@ -67,6 +69,7 @@ export async function startIssuer(options: TestOptions = {}): Promise<TestIssuer
   return {
     url,
     config,
+    folder,
     store: engine,
     logged,
     advance: (by) => {

@@ -1,0 +1,23 @@
+/** The store that a configuration names. The driver of MongoDB is loaded only where it is wanted. */
+import type { StoreConfig } from '../config/schema.ts'
+import type { StoreEngine } from '../store.ts'
+import { openEmbeddedStore } from './embedded/index.ts'
+
+interface OpenLog {
+  warn(message: string): void
+}
+
+/** @throws {Error} one sentence that names the setting to change */
+export async function openStore(config: StoreConfig, log?: OpenLog): Promise<StoreEngine> {
+  if (config.type === 'embedded') return openEmbeddedStore({ path: config.path })
+  const { openMongoStore } = await import('./mongodb/index.ts')
+  return openMongoStore({ url: config.url, warn: (message) => log?.warn(message) })
+}
+
+/** Where the data is, for people: never with a user or password. */
+export function placeOf(config: StoreConfig): string {
+  if (config.type === 'embedded') return `embedded, ${config.path}`
+  const hosts = /^mongodb(?:\+srv)?:\/\/(?:[^/?]*@)?([^/?@]+)/.exec(config.url)?.[1] ?? ''
+  const database = /^mongodb(?:\+srv)?:\/\/[^/?]+\/([^?]+)/.exec(config.url)?.[1] ?? 'consulate'
+  return `mongodb, ${hosts}/${database}`
+}
