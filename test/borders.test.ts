@@ -138,7 +138,19 @@ const places: Readonly<Record<string, Borders>> = {
       '../observe/log.ts',
       '../provider/build.ts',
     ],
-    allowed: ['../store.ts', '../keys/derive.ts', 'libsql', 'node:fs/promises'],
+    allowed: ['../store.ts', '../keys/derive.ts', './mongodb/index.ts', 'node:fs/promises'],
+  },
+  'src/stores/embedded/x.ts': {
+    refused: ['oidc-provider', 'mongodb', '../seal.ts', '../mongodb/index.ts', '../../config/schema.ts'],
+    allowed: ['../../store.ts', '../text.ts', 'libsql', './rows.ts'],
+  },
+  'src/stores/mongodb/x.ts': {
+    refused: ['oidc-provider', 'libsql', '../seal.ts', '../embedded/index.ts', '../../config/schema.ts'],
+    allowed: ['../../store.ts', '../text.ts', 'mongodb', './document.ts'],
+  },
+  'src/stores/move/x.ts': {
+    refused: ['oidc-provider', 'mongodb', 'libsql', '../embedded/index.ts', '../mongodb/index.ts', '../../main.ts'],
+    allowed: ['../../store.ts', '../cipher.ts', '../ring.ts', 'node:fs/promises'],
   },
   'src/keys/x.ts': {
     refused: [...ENGINES, ...ROOTS, '../stores/folder.ts', '../config/schema.ts', '../provider/build.ts'],

@@ -118,6 +118,5 @@ export const configSchema = z.strictObject({
 
 export type Config = z.output<typeof configSchema>
 export type ConfigInput = z.input<typeof configSchema>
-export type StoreConfig = Config['store']
 export type ResourceConfig = z.output<typeof resourceSchema>
 export type IdpConfig = z.output<typeof idpSchema>

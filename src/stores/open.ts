@@ -1,7 +1,10 @@
 /** The store that a configuration names. The driver of MongoDB is loaded only where it is wanted. */
-import type { StoreConfig } from '../config/schema.ts'
 import type { StoreEngine } from '../store.ts'
 import { openEmbeddedStore } from './embedded/index.ts'
+
+export type StoreConfig =
+  | { readonly type: 'embedded'; readonly path: string }
+  | { readonly type: 'mongodb'; readonly url: string }
 
 interface OpenLog {
   warn(message: string): void

@@ -70,7 +70,8 @@ describe('docs/configuration.md', () => {
       ([path]) => path,
     )
     const described = [...general.matchAll(/^\| `([^`]+)` \|/gm)].map(([, path]) => path)
-    expect(described).to.have.members(known)
+    // Each kind of store has a `store.type`, and one line tells of all.
+    expect(described).to.have.members([...new Set(known)])
   })
 
   it('holds an example that passes every check', async () => {
