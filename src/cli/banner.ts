@@ -3,7 +3,7 @@ import { placeOf } from '../stores/open.ts'
 import type { Source } from './source.ts'
 import { version } from './version.ts'
 
-export function banner({ config, file }: Source): string {
+export function banner({ config, file }: Source, workers = 1): string {
   const [first, ...others] = config.resources
   const more = others.length === 0 ? '' : ` and ${others.length} more`
   const idps = config.idps.map((idp) => `${idp.name} (${idp.type})`)
@@ -15,6 +15,7 @@ export function banner({ config, file }: Source): string {
     first && `  MCP URL  ${first.resource}${more} (paste this into an MCP client)`,
     `  Store    ${placeOf(config.store)}`,
     `  Sign-in  ${shownIdps.join(', ')}`,
+    workers > 1 && `  Workers  ${workers} processes`,
     `  Config   ${file ?? 'none found, so the built-in one for development'}`,
     'Press Ctrl-C to stop.',
   ]

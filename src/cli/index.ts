@@ -52,4 +52,6 @@ try {
   await program.parseAsync()
 } catch (error) {
   process.exitCode = explain(error)
+  // A worker would wait for its primary for ever.
+  if (process.channel) process.exit()
 }

@@ -1,9 +1,10 @@
 /** Bounds on what one client may ask: requests a minute, the length of the address, and the time a socket may take. */
+import cluster from 'node:cluster'
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import ipaddr from 'ipaddr.js'
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimiterCluster, RateLimiterClusterMaster, RateLimiterMemory } from 'rate-limiter-flexible'
 import { Failure } from '../errors.ts'
 import type { Middleware } from './state.ts'
 
@@ -35,22 +36,60 @@ export const SERVER_OPTIONS = {
  * @throws {Failure} `too_many_requests`, with `Retry-After` in seconds on the answer
  */
 export function rateLimit({ name, perMinute, methods }: RateLimitOptions): Middleware {
-  const limiter = new RateLimiterMemory({ keyPrefix: name, points: perMinute, duration: 60 })
-  const key = randomBytes(32)
+  const limiter = openLimiter({ keyPrefix: name, points: perMinute, duration: 60 })
+  const key = counterKey()
   return async (ctx, next) => {
     if (methods === undefined || methods.includes(ctx.method)) {
       const group = addressGroup(ctx.state.address)
       const counter = createHmac('sha256', key).update(group).digest().readUInt16BE(0)
       try {
-        await limiter.consume(counter)
+        await limiter(counter)
       } catch (refusal) {
-        if (!(refusal instanceof RateLimiterRes)) throw refusal
+        if (!isRefusal(refusal)) throw refusal
         ctx.set('Retry-After', String(Math.max(1, Math.ceil(refusal.msBeforeNext / 1000))))
         throw new Failure('too_many_requests', `limit "${name}": more than ${perMinute} requests a minute by ${group}`)
       }
     }
     await next()
   }
+}
+
+/** Not by its class: what comes from another process is a plain object. */
+function isRefusal(refusal: unknown): refusal is { readonly msBeforeNext: number } {
+  return typeof refusal === 'object' && refusal !== null && 'msBeforeNext' in refusal
+}
+
+/** Milliseconds that the counting process may take to answer a worker. */
+const COUNT_MS = 500
+
+/** In one of several workers the counting is done by their primary, so that together they allow what one would. Should
+ * it not answer, a worker counts for itself rather than to refuse everybody. */
+function openLimiter(options: { keyPrefix: string; points: number; duration: number }) {
+  const alone = new RateLimiterMemory(options)
+  if (!cluster.isWorker) return (counter: number) => alone.consume(counter)
+  const together = new RateLimiterCluster({ ...options, timeoutMs: COUNT_MS })
+  return async (counter: number) => {
+    try {
+      return await together.consume(counter)
+    } catch (refusal) {
+      if (refusal instanceof Error) return alone.consume(counter)
+      throw refusal
+    }
+  }
+}
+
+/** For the primary process of workers. It may be called once more. */
+export function countForWorkers(): void {
+  process.env[COUNTER_KEY] = randomBytes(32).toString('base64url')
+  new RateLimiterClusterMaster()
+}
+
+/** Workers inherit the environment of their primary. They must agree on the counter of an address. */
+const COUNTER_KEY = 'CONSULATE_COUNTER_KEY'
+
+function counterKey(): Buffer {
+  const shared = cluster.isWorker ? process.env[COUNTER_KEY] : undefined
+  return shared === undefined ? randomBytes(32) : Buffer.from(shared, 'base64url')
 }
 
 /** The address, or for IPv6 its network of 64 bits. */

@@ -1,0 +1,107 @@
+/**
+ * Several processes on one machine that share the port: the primary, which is this file, starts them, counts requests for
+ * them, replaces those that die and ends them together. Each runs `serve` like a single process would.
+ */
+import cluster, { type Worker } from 'node:cluster'
+import { countForWorkers } from '../http/limits.ts'
+import type { Log } from '../observe/log.ts'
+
+/** Milliseconds that a worker must have run before it died, for the next one to be started at once. */
+const STEADY_MS = 5000
+const FIRST_DELAY_MS = 100
+const MAX_DELAY_MS = 10_000
+/** Milliseconds for a worker to end by itself: its own ten seconds, and one for the way. */
+const END_MS = 11_000
+
+export interface Workers {
+  /** Ends all of them: they answer what is being asked first. */
+  close(): Promise<void>
+}
+
+/** What a worker tells its primary. */
+const READY = 'consulate: ready'
+
+/** For a worker: it takes requests now. */
+export function tellReady(): void {
+  if (cluster.isWorker) process.send?.(READY)
+}
+
+/** For a worker: ends with its primary, however that ended. */
+export function endWithPrimary(close: () => void): void {
+  if (cluster.isWorker) process.on('disconnect', close)
+}
+
+/** Resolves when every worker takes requests. @throws {Error} when one could not start; it has said why. */
+export async function startWorkers(count: number, log: Log): Promise<Workers> {
+  countForWorkers()
+  let closing = false
+  let delay = FIRST_DELAY_MS
+
+  const start = (): Worker => {
+    const worker = cluster.fork()
+    const began = performance.now()
+    worker.once('exit', (code, signal) => {
+      if (closing || !started) return
+      const steady = performance.now() - began > STEADY_MS
+      delay = steady ? FIRST_DELAY_MS : Math.min(delay * 2, MAX_DELAY_MS)
+      log.error({ worker: worker.process.pid, code, signal, delay }, 'a worker ended; another one is started')
+      setTimeout(() => closing || start(), delay).unref()
+    })
+    return worker
+  }
+
+  let started = false
+  // With a second signal, and whatever else ends this process, nothing is left behind.
+  process.once('exit', () => {
+    for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL')
+  })
+  const first: Worker[] = []
+  try {
+    // One before the others, so that what is wrong with all of them is said once.
+    first.push(await ready(start()))
+    first.push(...(await Promise.all(Array.from({ length: count - 1 }, () => ready(start())))))
+  } catch (error) {
+    closing = true
+    await end()
+    throw error
+  }
+  started = true
+  log.info({ workers: first.map(({ process: { pid } }) => pid) }, 'all workers take requests')
+
+  async function end(): Promise<void> {
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
+    await Promise.all(workers.map(endWorker))
+  }
+
+  return {
+    async close() {
+      closing = true
+      await end()
+    },
+  }
+}
+
+function ready(worker: Worker): Promise<Worker> {
+  return new Promise((resolve, reject) => {
+    worker.on('message', (message) => {
+      if (message === READY) resolve(worker)
+    })
+    worker.once('exit', () => reject(new Error('A worker could not start; what it said is above.')))
+  })
+}
+
+function endWorker(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    if (worker.isDead()) {
+      resolve()
+      return
+    }
+    const overdue = setTimeout(() => worker.process.kill('SIGKILL'), END_MS)
+    worker.once('exit', () => {
+      clearTimeout(overdue)
+      resolve()
+    })
+    // Its own way of ending. Sending a signal would be the same as what a terminal sends, which workers ignore.
+    worker.disconnect()
+  })
+}
