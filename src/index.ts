@@ -28,6 +28,7 @@ import { documentFetch } from './provider/document-fetch.ts'
 import { endpoints } from './provider/engine.ts'
 import { pageOf } from './provider/error-pages.ts'
 import { watch } from './provider/events.ts'
+import { readAhead } from './provider/read-ahead.ts'
 import { openResources } from './provider/resources.ts'
 import { buildServer } from './server.ts'
 import type { StoreEngine } from './store.ts'
@@ -79,7 +80,8 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     now: () => new Date(now()),
   })
   const resources = openResources(config.resources)
-  const accounts = openAccounts(store, config.tokens.grantSeconds * 1000, now)
+  const reads = readAhead(store)
+  const accounts = openAccounts(store, reads, config.tokens.grantSeconds * 1000, now)
   const keysFor = (purpose: string) => deriveKeys(() => ring.secrets, purpose)
   const derivedForCookies = keysFor('cookies')
   const cookieKeys = () => derivedForCookies().map((key) => key.toString('base64url'))
@@ -87,6 +89,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const provider = buildProvider({
     config,
     store,
+    reads,
     accounts,
     resources,
     jwks: keyring.jwks,

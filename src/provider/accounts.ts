@@ -23,7 +23,12 @@ export interface Accounts {
 const KIND = 'Account'
 
 /** @param lifetime milliseconds an account is kept after its last sign-in; as long as its grants can live. */
-export function openAccounts(store: Store, lifetime: number, now: () => number): Accounts {
+export function openAccounts(
+  store: Pick<Store, 'put'>,
+  reads: Pick<Store, 'get'>,
+  lifetime: number,
+  now: () => number,
+): Accounts {
   return {
     async remember(idp, identity) {
       const account: Account = {
@@ -37,7 +42,7 @@ export function openAccounts(store: Store, lifetime: number, now: () => number):
       return account
     },
     async find(id) {
-      const record = await store.get(KIND, id)
+      const record = await reads.get(KIND, id)
       return record && { id, ...JSON.parse(record.payload) }
     },
   }

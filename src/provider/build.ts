@@ -13,6 +13,7 @@ import { clientFeatures, clientMetadataRules, introspectionClients } from './cli
 import { ENDPOINTS } from './metadata.ts'
 import { answered, persistence, secretMatches } from './persistence.ts'
 import { grantIdOf, prompts } from './prompts.ts'
+import type { ReadAhead } from './read-ahead.ts'
 import { CLIENT_AUTH_METHODS } from './registration.ts'
 import { type Resources, resourceIndicators } from './resources.ts'
 import { OPENID_SCOPES } from './scopes.ts'
@@ -20,6 +21,7 @@ import { OPENID_SCOPES } from './scopes.ts'
 export interface EngineParts {
   readonly config: Config
   readonly store: Store
+  readonly reads: ReadAhead
   readonly accounts: Accounts
   readonly resources: Resources
   /** Private signing keys: ES256 first, then RS256. */
@@ -41,7 +43,7 @@ export function buildProvider(parts: EngineParts): Provider {
   const cookie = { signed: true, httpOnly: true, sameSite: 'lax', secure } as const
 
   const configuration = {
-    adapter: persistence(parts.store, {
+    adapter: persistence(parts.store, parts.reads, {
       refreshReuse: config.tokens.refreshReuseSeconds * 1000,
       unusedClient: config.registration.unusedSeconds * 1000,
       now: parts.now,

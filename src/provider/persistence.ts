@@ -9,6 +9,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import { isStoreUnavailable, type PutMode, type Store, type StoredRecord } from '../store.ts'
 import { presentedToken } from './presented-token.ts'
+import type { ReadAhead } from './read-ahead.ts'
 
 export interface PersistencePolicy {
   /** Milliseconds a spent refresh token may be used once more. */
@@ -21,22 +22,30 @@ export interface PersistencePolicy {
 /** Models that are written once and never again, so that a late write cannot bring back a revoked one. */
 const WRITTEN_ONCE = new Set(['AuthorizationCode', 'RefreshToken', 'Grant', 'Client', 'ReplayDetection'])
 
-export function persistence(store: Store, policy: PersistencePolicy): (model: string) => Adapter {
+/** What a token request presents, by grant type: the model and the parameter that is its id. */
+const PRESENTED: Readonly<Record<string, readonly [model: string, parameter: string]>> = {
+  authorization_code: ['AuthorizationCode', 'code'],
+  refresh_token: ['RefreshToken', 'refresh_token'],
+}
+
+export function persistence(store: Store, reads: ReadAhead, policy: PersistencePolicy): (model: string) => Adapter {
   return (model) => {
     if (model === 'Session') return new NoSessions()
     if (model === 'AccessToken') return new PresentedAccessTokens(store)
-    return new StoredModel(model, store, policy)
+    return new StoredModel(model, store, reads, policy)
   }
 }
 
 class StoredModel implements Adapter {
   readonly #model: string
   readonly #store: Store
+  readonly #reads: ReadAhead
   readonly #policy: PersistencePolicy
 
-  constructor(model: string, store: Store, policy: PersistencePolicy) {
+  constructor(model: string, store: Store, reads: ReadAhead, policy: PersistencePolicy) {
     this.#model = model
     this.#store = store
+    this.#reads = reads
     this.#policy = policy
   }
 
@@ -62,9 +71,23 @@ class StoredModel implements Adapter {
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
-    const payload = this.#payload(await answered(this.#store.get(this.#model, id)))
-    if (this.#model === 'AuthorizationCode' || this.#model === 'RefreshToken') refuseOtherResource(payload?.resource)
+    if (this.#model === 'Client') this.#readPresented()
+    const record = await answered(this.#reads.get(this.#model, id))
+    const payload = this.#payload(record)
+    if (this.#model === 'AuthorizationCode' || this.#model === 'RefreshToken') {
+      refuseOtherResource(payload?.resource)
+      if (record?.grantId) this.#reads.begin('Grant', record.grantId)
+      if (record?.accountId) this.#reads.begin('Account', record.accountId)
+    }
     return payload
+  }
+
+  /** With the client of a token request goes what it presents. */
+  #readPresented(): void {
+    const oidc = Provider.ctx?.oidc
+    const [model, parameter = ''] = (oidc?.route === 'token' && PRESENTED[String(oidc.params?.grant_type)]) || []
+    const presented = oidc?.params?.[parameter]
+    if (model !== undefined && typeof presented === 'string') this.#reads.begin(model, presented)
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
@@ -86,6 +109,8 @@ class StoredModel implements Adapter {
     // RFC 6749 section 4.1.2: a code used twice also ends what was issued for it the first time.
     const lost = await answered(this.#store.get(this.#model, id))
     if (lost?.grantId) await answered(this.#store.deleteGrant(lost.grantId))
+    // RFC 9126 section 4: a pushed request is not a grant.
+    if (this.#model === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri already used')
     throw new errors.InvalidGrant(`${this.#model} already used`)
   }
 
