@@ -10,7 +10,7 @@ import { type Listening, listen } from './http/listen.ts'
 import { createIssuer, type Issuer } from './index.ts'
 import type { Log } from './observe/log.ts'
 import type { Store } from './store.ts'
-import { openStore } from './stores/open.ts'
+import { openStore, placeOf } from './stores/open.ts'
 
 export interface Running {
   /** The issuer identifier. */
@@ -32,7 +32,9 @@ const GRACE_MS = 10_000
  * @throws {Error} one sentence that names the setting to change; nothing is left open then.
  */
 export async function serve(config: Config, { log, adapterTypes }: ServeOptions): Promise<Running> {
+  const began = performance.now()
   const store = await openStore(config.store, log)
+  log.info({ place: placeOf(config.store), ms: Math.round(performance.now() - began) }, 'store opened')
   let issuer: Issuer | undefined
   let listening: Listening
   try {

@@ -22,7 +22,7 @@ export interface Engine {
   readonly description: string
   readonly isReplicaSet: boolean
   /** Absent for a server that was there already: `kill` ends it at once, `start` starts it on the same data. */
-  readonly program?: { kill(): Promise<void>; start(): Promise<void> }
+  readonly program?: { readonly folder: string; kill(): Promise<void>; start(): Promise<void> }
   stop(): Promise<void>
 }
 
@@ -145,7 +145,7 @@ async function program(file: string): Promise<Bare> {
   await start()
   return {
     url,
-    program: { start, kill: () => end('SIGKILL') },
+    program: { folder, start, kill: () => end('SIGKILL') },
     async stop() {
       await end('SIGTERM')
       await rm(folder, { recursive: true, force: true })

@@ -1,0 +1,229 @@
+/** What the proofs share: issuer processes from a build, a balancer on the issuer's port, a store to break, chance. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
+import { database, type Engine, startEngine, type TestDatabase } from '../../test/support/mongo.ts'
+import { type TcpProxy, tcpProxy } from '../../test/support/tcp-proxy.ts'
+
+export type StoreName = 'embedded' | 'mongodb'
+
+export interface LabOptions {
+  readonly store: StoreName
+  readonly processes: number
+  readonly tokens?: Record<string, number>
+  /** Puts a TCP proxy between the issuers and their database. */
+  readonly proxied?: boolean
+  /** Sees everything that passes the balancer. */
+  readonly wire?: (bytes: Buffer) => void
+  readonly logLevel?: string
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const CLI = join(ROOT, 'dist/src/cli/index.js')
+
+/** Numbers that look random and come again with the same seed (mulberry32). */
+export function chance(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+export class IssuerProcess {
+  readonly port: number
+  readonly #config: string
+  readonly #log: WriteStream
+  #child: ChildProcess | undefined
+  /** Milliseconds that each start took to open its store, and to take requests. */
+  readonly opened: number[] = []
+  readonly started: number[] = []
+
+  constructor(port: number, config: string, log: WriteStream) {
+    this.port = port
+    this.#config = config
+    this.#log = log
+  }
+
+  async start(): Promise<void> {
+    const began = performance.now()
+    const child = spawn(process.execPath, [CLI, 'serve', '--config', this.#config], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    let out = ''
+    child.stderr.on('data', (chunk) => this.#log.write(chunk))
+    await new Promise<void>((resolve, reject) => {
+      child.once('exit', () => reject(new Error(`an issuer did not start:\n${out}`)))
+      child.stdout.on('data', (chunk) => {
+        this.#log.write(chunk)
+        if (child.exitCode !== null || out.includes('"listening"')) return
+        out += chunk
+        if (out.includes('"listening"')) resolve()
+      })
+    })
+    this.started.push(performance.now() - began)
+    const line = out.split('\n').find((each) => each.includes('"store opened"'))
+    this.opened.push(JSON.parse(line ?? '{"ms":0}').ms)
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    await gone
+  }
+
+  /** Megabytes of memory in use. */
+  async memory(): Promise<number> {
+    const status = await readFile(`/proc/${this.#child?.pid}/status`, 'utf8')
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024
+  }
+}
+
+export interface Lab {
+  readonly url: string
+  readonly issuers: readonly IssuerProcess[]
+  readonly folder: string
+  readonly logFile: string
+  readonly engine?: Engine
+  readonly database?: TestDatabase
+  readonly proxy?: TcpProxy
+  close(): Promise<void>
+}
+
+export async function openLab(options: LabOptions): Promise<Lab> {
+  execFileSync('npm', ['run', 'build', '--silent'], { cwd: ROOT, stdio: 'inherit' })
+  const folder = await mkdtemp(join(tmpdir(), 'consulate-prove-'))
+  const logFile = join(folder, 'issuers.log')
+  const log = createWriteStream(logFile)
+  const issuers: IssuerProcess[] = []
+  const balancer = await openBalancer(() => issuers.map(({ port }) => port), options.wire)
+  const url = `http://localhost:${balancer.port}`
+
+  let engine: Engine | undefined
+  let db: TestDatabase | undefined
+  let proxy: TcpProxy | undefined
+  let store: object = { type: 'embedded', path: join(folder, 'data') }
+  if (options.store === 'mongodb') {
+    engine = await startEngine()
+    if (!engine) throw new Error('there is no MongoDB here; see test/support/mongo.ts for how to name one')
+    db = database(engine)
+    const { migrateMongo } = await import('../../src/stores/mongodb/index.ts')
+    await migrateMongo({ url: db.url })
+    let address = db.url
+    if (options.proxied) {
+      const [host = '', port] = (/\/\/(?:[^@/]*@)?([^/,?]+)/.exec(db.url)?.[1] ?? '').split(':')
+      proxy = await tcpProxy({ host, port: Number(port ?? 27_017) })
+      address = `${db.url.replace(/\/\/((?:[^@/]*@)?)[^/?]+/, `//$1127.0.0.1:${proxy.port}`)}?directConnection=true`
+    }
+    store = { type: 'mongodb', url: address }
+  }
+  for (let n = 0; n < options.processes; n++) {
+    const port = await freePort()
+    const file = join(folder, `consulate-${n}.yaml`)
+    await writeFile(file, stringify(configuration(url, port, store, options)))
+    issuers.push(new IssuerProcess(port, file, log))
+  }
+  for (const issuer of issuers) await issuer.start()
+
+  return {
+    url,
+    issuers,
+    folder,
+    logFile,
+    ...(engine ? { engine } : undefined),
+    ...(db ? { database: db } : undefined),
+    ...(proxy ? { proxy } : undefined),
+    async close() {
+      await Promise.all(issuers.map((issuer) => issuer.stop('SIGKILL')))
+      balancer.close()
+      await proxy?.close()
+      await engine?.stop()
+      log.end()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function configuration(issuer: string, port: number, store: object, { tokens, logLevel }: LabOptions): object {
+  const plenty = 10_000_000
+  return {
+    issuer,
+    listen: { host: '127.0.0.1', port },
+    secret: 'a secret of the proofs, thirty-two characters or more',
+    store,
+    idps: [{ id: 'dev', type: 'dev', name: 'Development sign-in' }],
+    resources: [
+      {
+        resource: `${issuer}/demo/mcp`,
+        name: 'Demo MCP server',
+        scopes: { 'demo:read': 'Read', 'demo:write': 'Write' },
+        defaultScopes: ['demo:read'],
+        introspection: { clientId: 'demo-server', clientSecret: 'demo-server-secret-of-32-characters-or-more' },
+      },
+    ],
+    tokens,
+    limits: { register: plenty, authorize: plenty, token: plenty },
+    log: { level: logLevel ?? 'info', format: 'json' },
+    development: true,
+  }
+}
+
+/** Gives each connection to the next process that takes it: no sticky sessions. */
+async function openBalancer(
+  ports: () => readonly number[],
+  wire: ((bytes: Buffer) => void) | undefined,
+): Promise<{ port: number; close(): void }> {
+  let next = 0
+  const open = new Set<Socket>()
+  const server: Server = createServer((near) => {
+    open.add(near)
+    near.on('close', () => open.delete(near))
+    near.on('error', () => near.destroy())
+    const targets = ports()
+    const first = next++
+    const reach = (attempt: number): void => {
+      const far = connect({ host: '127.0.0.1', port: targets[(first + attempt) % targets.length] ?? 0 })
+      far.once('connect', () => {
+        near.pipe(far)
+        far.pipe(near)
+        if (wire) for (const side of [near, far]) side.on('data', wire)
+      })
+      far.once('error', () => {
+        if (far.connecting || far.bytesRead > 0 || attempt + 1 >= targets.length) near.destroy()
+        else reach(attempt + 1)
+      })
+      far.once('close', () => far.bytesRead > 0 && near.destroy())
+      near.once('close', () => far.destroy())
+    }
+    reach(0)
+  })
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    close() {
+      server.close()
+      for (const socket of open) socket.destroy()
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address ? address.port : 0
+}
