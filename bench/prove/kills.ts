@@ -1,4 +1,5 @@
 /** R3: issuers, and the database below them, killed at random instants while clients refresh and connect. */
+import { readFile } from 'node:fs/promises'
 import { LOOPBACK_REDIRECT, obtainTokens, type Registered, register } from '../../test/support/client.ts'
 import { chance, type Lab, openLab, type StoreName, sleep } from './lab.ts'
 import type { Proof } from './races.ts'
@@ -48,6 +49,7 @@ export async function proveKills(store: StoreName, scale: number, seed: number):
     }
     stopped = true
     await Promise.all(clients)
+    if (ledger.lost.length > 0) console.error(await causes(lab))
   } finally {
     stopped = true
     await lab.close()
@@ -63,6 +65,16 @@ export async function proveKills(store: StoreName, scale: number, seed: number):
       `store open again after ${opened} ms, issuer after ${Math.round(started)} ms at most`,
     ],
   }
+}
+
+/** What the issuers logged about refused grants, which clients are not told. */
+async function causes({ logFile }: Lab): Promise<string> {
+  await sleep(500)
+  const lines = (await readFile(logFile, 'utf8')).split('\n')
+  return lines
+    .filter((line) => line.includes('invalid_grant'))
+    .slice(-5)
+    .join('\n')
 }
 
 /** One client: it refreshes, and with what it has last when an answer was lost; now and then it connects anew. */

@@ -6,6 +6,7 @@
  * of the protocol has. The connection belongs to `connect.ts`, indexes to `schema.ts`, the shape of a document to
  * `document.ts`, and secrecy to `../seal.ts`. The engine's own deletion of expired documents is never relied upon.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Collection, Filter } from 'mongodb'
 import {
   type Consumption,
@@ -188,7 +189,7 @@ class MongoStore implements StoreEngine {
 
   async #run<T>(verb: () => Promise<T>): Promise<T> {
     if (this.#closing) throw new StoreUnavailable('The database connection is closed.')
-    const running = verb()
+    const running = whenSent(verb)
     this.#running.add(running)
     try {
       return await withDeadline(running)
@@ -196,6 +197,22 @@ class MongoStore implements StoreEngine {
       throw new StoreUnavailable('The database does not answer.', { cause })
     } finally {
       this.#running.delete(running)
+    }
+  }
+}
+
+/** How often a verb begins again that found its connection pool emptied. */
+const AGAIN = 3
+
+/** When a connection breaks, the driver empties its pool and fails whoever waits for a connection, before anything was
+ * sent. Beginning again is safe then, and spares a client the loss of the token that it has just spent. */
+async function whenSent<T>(verb: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await verb()
+    } catch (error) {
+      if ((error as Error).name !== 'MongoPoolClearedError' || attempt === AGAIN) throw error
+      await sleep(20 * attempt)
     }
   }
 }
