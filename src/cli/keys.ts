@@ -27,11 +27,11 @@ export function keysCommand(): Command {
 }
 
 async function rotate(options: { config?: string }): Promise<void> {
-  const { sourceToServe } = await import('./source.ts')
-  const { config, file } = await sourceToServe(options.config, undefined)
-  if (file === undefined) {
+  const { configFile, sourceToServe } = await import('./source.ts')
+  if (configFile(options.config) === undefined) {
     throw new Error('Without a configuration the secret lies in ./data/secret; write a configuration first (--config).')
   }
+  const { config } = await sourceToServe(options.config, undefined)
   const { openStore } = await import('../stores/open.ts')
   const { Ring } = await import('../stores/ring.ts')
   const { rotateSecret } = await import('../stores/reseal.ts')
