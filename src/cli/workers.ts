@@ -33,12 +33,15 @@ export function endWithPrimary(close: () => void): void {
 
 /** Resolves when every worker takes requests. @throws {Error} when one could not start; it has said why. */
 export async function startWorkers(count: number, log: Log): Promise<Workers> {
+  // The other policy, on most systems, gives nearly every connection to the same worker.
+  cluster.schedulingPolicy = cluster.SCHED_RR
   countForWorkers()
   let closing = false
   let delay = FIRST_DELAY_MS
 
   const start = (): Worker => {
     const worker = cluster.fork()
+    endWhatIsLostWith(worker)
     const began = performance.now()
     worker.once('exit', (code, signal) => {
       if (closing || !started) return
@@ -79,6 +82,34 @@ export async function startWorkers(count: number, log: Log): Promise<Workers> {
       await end()
     },
   }
+}
+
+/** A connection on its way to a worker that dies would stay open for ever, with nobody to answer it: Node forgets it, but
+ * does not close it. Whoever is closed out asks again. */
+function endWhatIsLostWith({ process: child }: Worker): void {
+  const sent = new Set<Handle>()
+  const send = child.send.bind(child) as (message: unknown, handle?: unknown, ...rest: unknown[]) => boolean
+  child.send = (message: unknown, handle?: unknown, ...rest: unknown[]) => {
+    if (isHandle(handle)) {
+      // Those that a worker took over are closed here.
+      for (const each of sent) if (each.fd < 0) sent.delete(each)
+      sent.add(handle)
+    }
+    return send(message, handle, ...rest)
+  }
+  child.once('exit', () => {
+    for (const handle of sent) handle.close()
+  })
+}
+
+/** What Node's cluster passes on: the connection itself, without the socket around it. */
+interface Handle {
+  readonly fd: number
+  close(): void
+}
+
+function isHandle(value: unknown): value is Handle {
+  return typeof value === 'object' && value !== null && 'fd' in value && 'close' in value
 }
 
 function ready(worker: Worker): Promise<Worker> {
