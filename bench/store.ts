@@ -3,6 +3,7 @@
  * number of callers. Every put and consume is on the disk before it counts. Run it with `node --import tsx
  * bench/store.ts`; it takes about ten seconds. Set `DRIVER` to `libsql` or `node:sqlite` to compare the two.
  */
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,11 +20,18 @@ const PAYLOAD = JSON.stringify({ claims: 'x'.repeat(1000) })
 
 const driver = (process.env.DRIVER ?? defaultDriver()) as DriverName
 const expiresAt = Date.now() + 3_600_000
-let written = 0
+/** Random, as real ones are: ids in order would spare the raw store most of the work on its index. */
+const ids: string[] = []
+const grants = Array.from({ length: 1000 }, randomId)
+
+function randomId(): string {
+  return randomBytes(24).toString('base64url')
+}
 
 function put(store: Store): Promise<boolean> {
-  const id = `token ${written++}`
-  return store.put({ kind: 'Token', id, payload: PAYLOAD, expiresAt, grantId: `grant ${written % 1000}` }, 'insert')
+  const id = randomId()
+  const grantId = grants[ids.push(id) % grants.length] ?? ''
+  return store.put({ kind: 'Token', id, payload: PAYLOAD, expiresAt, grantId }, 'insert')
 }
 
 /** Calls per second of `call` with so many callers, each waiting for its answer before it calls again. */
@@ -44,16 +52,16 @@ async function row(name: string, open: (path: string) => Promise<Store>): Promis
   for (const callers of CALLERS) {
     const path = await mkdtemp(join(tmpdir(), 'consulate-bench-'))
     const store = await open(path)
-    written = 0
+    ids.length = 0
     const puts = await measure(callers, () => put(store))
     let read = 0
-    const gets = await measure(callers, async () => Boolean(await store.get('Token', `token ${read++ % written}`)))
+    const gets = await measure(callers, async () => Boolean(await store.get('Token', ids[read++ % ids.length] ?? '')))
     // Enough for most calls to spend a fresh record.
-    while (written < 4000) await Promise.all(Array.from({ length: 200 }, () => put(store)))
+    while (ids.length < 4000) await Promise.all(Array.from({ length: 200 }, () => put(store)))
     let spent = 0
     const consumes = await measure(callers, async () => {
       // Beyond the last one a call is a repeated one, which is a write too.
-      const id = `token ${spent++ % written}`
+      const id = ids[spent++ % ids.length] ?? ''
       return (await store.consume('Token', id, { within: 3_600_000, times: 1_000_000 })) !== 'refused'
     })
     console.log([name.padEnd(8), `${callers}`.padStart(7), ...[puts, gets, consumes].map(figure)].join('  '))
