@@ -7,7 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
-import { database, type Engine, startEngine, type TestDatabase } from '../../test/support/mongo.ts'
+import {
+  database,
+  type Engine,
+  firstHost,
+  startEngine,
+  type TestDatabase,
+  throughProxy,
+} from '../../test/support/mongo.ts'
 import { type TcpProxy, tcpProxy } from '../../test/support/tcp-proxy.ts'
 
 export type StoreName = 'embedded' | 'mongodb'
@@ -123,9 +130,8 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     await migrateMongo({ url: db.url })
     let address = db.url
     if (options.proxied) {
-      const [host = '', port] = (/\/\/(?:[^@/]*@)?([^/,?]+)/.exec(db.url)?.[1] ?? '').split(':')
-      proxy = await tcpProxy({ host, port: Number(port ?? 27_017) })
-      address = `${db.url.replace(/\/\/((?:[^@/]*@)?)[^/?]+/, `//$1127.0.0.1:${proxy.port}`)}?directConnection=true`
+      proxy = await tcpProxy(firstHost(db.url))
+      address = throughProxy(db.url, proxy.port)
     }
     store = { type: 'mongodb', url: address }
   }

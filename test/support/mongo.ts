@@ -97,6 +97,20 @@ export function withDatabase(url: string, name: string): string {
   return `${start}/${name}${query}`
 }
 
+/** The first host of a URL, for a proxy to stand before. */
+export function firstHost(url: string): { host: string; port: number } {
+  const [host = '', port = '27017'] = (/\/\/(?:[^@/]*@)?([^/,?]+)/.exec(url)?.[1] ?? '').split(':')
+  return { host, port: Number(port) }
+}
+
+/** The same database by way of a proxy on this machine, and by no other. */
+export function throughProxy(url: string, port: number): string {
+  const proxied = new URL(url.replace(/^mongodb(\+srv)?:\/\/((?:[^@/]*@)?)[^/?]+/, `http://$2127.0.0.1:${port}`))
+  proxied.searchParams.delete('replicaSet')
+  proxied.searchParams.set('directConnection', 'true')
+  return proxied.href.replace(/^http/, 'mongodb')
+}
+
 type Bare = Pick<Engine, 'url' | 'program' | 'stop'>
 
 async function running(url: string): Promise<Bare> {

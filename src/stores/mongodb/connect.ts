@@ -7,6 +7,8 @@ export interface ConnectOptions {
   readonly url: string
   /** Told the name of each command that is sent. */
   readonly onCommand?: (name: string) => void
+  /** Waits for answers without an end: for work that nobody waits for but the operator. */
+  readonly patient?: boolean
 }
 
 export interface Connection {
@@ -42,10 +44,11 @@ const SETTINGS = {
 } as const satisfies MongoClientOptions
 
 /** @throws {Error} one sentence that starts with `store.url` and shows hosts only */
-export async function connect({ url, onCommand }: ConnectOptions): Promise<Connection> {
+export async function connect({ url, onCommand, patient }: ConnectOptions): Promise<Connection> {
   let client: MongoClient
+  const settings = { ...SETTINGS, ...(patient && { socketTimeoutMS: 0 }), monitorCommands: onCommand !== undefined }
   try {
-    client = new MongoClient(url, { ...SETTINGS, monitorCommands: onCommand !== undefined })
+    client = new MongoClient(url, settings)
   } catch {
     throw new Error('store.url: this is not the address of a MongoDB, as in mongodb://host:27017/consulate.')
   }

@@ -2,7 +2,8 @@
  * The indexes, and the version of what is stored. `consulate migrate` makes them, before servers of this version start;
  * a server only looks whether they are there.
  */
-import { type Collection, type IndexDescription, MongoServerError } from 'mongodb'
+import { isDeepStrictEqual } from 'node:util'
+import { type Collection, type IndexDescription, type IndexDescriptionInfo, MongoServerError } from 'mongodb'
 import { type Connection, type ConnectOptions, connect, META, RECORDS } from './connect.ts'
 import type { Document } from './document.ts'
 
@@ -48,11 +49,13 @@ export interface Migration {
 /** Makes what is missing. It may run any number of times, and beside servers of this version.
  * @throws {Error} one sentence that starts with `store.url` */
 export async function migrateMongo(options: ConnectOptions): Promise<Migration> {
-  const connection = await connect(options)
+  // On a large collection an index takes minutes.
+  const connection = await connect({ ...options, patient: true })
   try {
     await refuseNewer(connection)
     const records = connection.db.collection<Document>(RECORDS)
-    const there = await indexNames(records)
+    const there = await indexes(records)
+    for (const index of ALL) refuseOther(connection, index, there.get(index.name))
     const created: string[] = []
     const refused: string[] = []
     for (const index of ALL.filter(({ name }) => !there.has(name))) {
@@ -75,8 +78,10 @@ export async function verifySchema(connection: Connection, warn: (message: strin
   if (!schema || schema.version < SCHEMA_VERSION) {
     throw new Error(`store.url: the database at ${place} is not prepared for this version; run "consulate migrate".`)
   }
-  const there = await indexNames(db.collection<Document>(RECORDS))
-  for (const { name, unique } of ALL) {
+  const there = await indexes(db.collection<Document>(RECORDS))
+  for (const index of ALL) {
+    const { name, unique } = index
+    refuseOther(connection, index, there.get(name))
     if (there.has(name)) continue
     if (unique || !schema.refused.includes(name)) {
       throw new Error(`store.url: the index "${name}" is missing at ${place}; run "consulate migrate".`)
@@ -95,13 +100,26 @@ async function refuseNewer({ db, place }: Connection): Promise<Schema | null> {
   return schema
 }
 
-/** Empty for a collection that does not exist yet, which some engines call an error. */
-async function indexNames(records: Collection<Document>): Promise<ReadonlySet<string>> {
+/** An index of the same name that is not unique, say, would let through what this one must not. */
+function refuseOther({ place }: Connection, wanted: Index, found: IndexDescriptionInfo | undefined): void {
+  if (found === undefined) return
+  const unique = Boolean(wanted.unique)
+  // Of the others some engines do not tell whether they are sparse, and it makes no difference there.
+  const same = unique === Boolean(found.unique) && (!unique || found.sparse === true)
+  if (same && isDeepStrictEqual(Object.entries(wanted.key), Object.entries(found.key))) return
+  throw new Error(
+    `store.url: the index "${wanted.name}" at ${place} is not the one that Consulate makes; drop it and run "consulate migrate".`,
+  )
+}
+
+/** By their names. None for a collection that does not exist yet, which some engines call an error. */
+async function indexes(records: Collection<Document>): Promise<ReadonlyMap<string, IndexDescriptionInfo>> {
   const NO_COLLECTION = 26
   try {
-    return new Set((await records.listIndexes().toArray()).map(({ name }) => String(name)))
+    const found = await records.listIndexes().toArray()
+    return new Map(found.map((index: IndexDescriptionInfo) => [String(index.name), index]))
   } catch (error) {
-    if (error instanceof MongoServerError && error.code === NO_COLLECTION) return new Set()
+    if (error instanceof MongoServerError && error.code === NO_COLLECTION) return new Map()
     throw error
   }
 }

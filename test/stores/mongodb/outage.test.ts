@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { isStoreUnavailable, type StoreEngine } from '../../../src/store.ts'
 import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.ts'
-import { database, type TestDatabase } from '../../support/mongo.ts'
+import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
 import { type TcpProxy, tcpProxy } from '../../support/tcp-proxy.ts'
 import { engineHere, needsEngine } from './support.ts'
 
@@ -20,14 +20,8 @@ describe('a MongoDB that is away', function () {
     const engine = await engineHere()
     db = database(engine)
     await migrateMongo({ url: db.url })
-    const { host } = new URL(engine.url.replace(/^mongodb/, 'http'))
-    const [name = '', port = '27017'] = (host.split(',')[0] ?? '').split(':')
-    proxy = await tcpProxy({ host: name, port: Number(port) })
-    const behind = new URL(db.url.replace(/^mongodb/, 'http'))
-    behind.host = `127.0.0.1:${proxy.port}`
-    behind.searchParams.delete('replicaSet')
-    behind.searchParams.set('directConnection', 'true')
-    store = await openMongoStore({ url: behind.href.replace(/^http/, 'mongodb') })
+    proxy = await tcpProxy(firstHost(engine.url))
+    store = await openMongoStore({ url: throughProxy(db.url, proxy.port) })
   })
   afterEach(async () => {
     proxy.restore()

@@ -53,6 +53,22 @@ describe('the schema of the MongoDB store', function () {
     })
   }
 
+  for (const [what, name, key, options] of [
+    ['lets two records have one', 'uid', { u: 1 }, { sparse: true }],
+    ['lets only one record have none', 'user_code', { uc: 1 }, { unique: true }],
+    ['is about another field', 'grant', { p: 1 }, { sparse: true }],
+  ] as const) {
+    it(`is not taken with an index "${name}" that ${what}`, async () => {
+      await migrateMongo({ url: db.url })
+      const records = client.db().collection('records')
+      await records.dropIndex(name)
+      await records.createIndex(key, { ...options, name })
+      expect(await refusal()).to.match(new RegExp(`^store\\.url: the index "${name}" at .* is not the one .* drop it`))
+      const error = await migrateMongo({ url: db.url }).catch((reason: unknown) => reason)
+      expect((error as Error).message).to.match(/drop it and run "consulate migrate"\.$/)
+    })
+  }
+
   it('may lack an optional index that the database does not support, with a warning, but no unique one', async () => {
     await migrateMongo({ url: db.url })
     const meta = client.db().collection<{ _id: string }>('meta')
