@@ -1,7 +1,7 @@
 /** R6: the primary of a replica set steps down under load. */
-import { MongoClient } from 'mongodb'
 import { migrateMongo, openMongoStore } from '../../src/stores/mongodb/index.ts'
 import { database, startEngine } from '../../test/support/mongo.ts'
+import { stepDown } from '../../test/support/replica-set.ts'
 import { chance, sleep } from './lab.ts'
 import type { Proof } from './races.ts'
 
@@ -11,7 +11,7 @@ const WRITERS = 16
 export async function proveStepDown(scale: number, seed: number): Promise<Proof | string> {
   const engine = await startEngine()
   if (!engine) return 'there is no MongoDB here'
-  if (!engine.isReplicaSet) {
+  if (engine.members === 0) {
     await engine.stop()
     return `the topology is not a replica set (${engine.description}); set MONGODB_URI to one with three members`
   }
@@ -39,13 +39,7 @@ export async function proveStepDown(scale: number, seed: number): Promise<Proof 
   const downs = Math.max(1, Math.round(STEP_DOWNS * scale))
   for (let n = 0; n < downs; n++) {
     await sleep(2000 + random() * 2000)
-    const client = await new MongoClient(engine.url).connect()
-    // The connection ends with the primary's term.
-    await client
-      .db('admin')
-      .command({ replSetStepDown: 10, force: true })
-      .catch(() => undefined)
-    await client.close()
+    await stepDown(engine)
   }
   await sleep(15_000)
   stopped = true

@@ -20,7 +20,8 @@ export interface Engine {
   readonly url: string
   /** How it was found, which server it is, and its topology. */
   readonly description: string
-  readonly isReplicaSet: boolean
+  /** Of the replica set; 0 for any other topology. */
+  readonly members: number
   /** Absent for a server that was there already: `kill` ends it at once, `start` starts it on the same data. */
   readonly program?: { readonly folder: string; kill(): Promise<void>; start(): Promise<void> }
   stop(): Promise<void>
@@ -55,10 +56,10 @@ export async function startEngine(): Promise<Engine | undefined> {
   const found = await findEngine()
   if (!found) return undefined
   const engine = 'url' in found ? await running(found.url) : await program(found.program)
-  const { version, topology, name } = await describeServer(engine.url)
+  const { version, topology, name, members } = await describeServer(engine.url)
   const description = `${name} ${version}, ${topology}, by ${found.how}`
   console.error(`\n  MongoDB engine of the tests: ${description}\n`)
-  return { ...engine, description, isReplicaSet: topology.startsWith('replica set') }
+  return { ...engine, description, members }
 }
 
 let shared: Promise<Engine | undefined> | undefined
@@ -179,20 +180,28 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-async function describeServer(url: string): Promise<{ name: string; version: string; topology: string }> {
+interface Server {
+  readonly name: string
+  readonly version: string
+  readonly topology: string
+  readonly members: number
+}
+
+async function describeServer(url: string): Promise<Server> {
   const client = await new MongoClient(url).connect()
   try {
     const admin = client.db('admin')
     const info = await admin.command({ buildInfo: 1 })
     const hello = await admin.command({ isMaster: 1 })
-    const members = Array.isArray(hello.hosts) ? hello.hosts.length : 0
+    const members = hello.setName && Array.isArray(hello.hosts) ? hello.hosts.length : 0
     const topology = hello.setName
       ? `replica set of ${members}`
       : hello.msg === 'isdbgrid'
         ? 'sharded cluster'
         : 'standalone'
     const isMongo = Array.isArray(info.openssl) || info.gitVersion !== undefined || info.modules !== undefined
-    return { name: isMongo ? 'mongod' : 'a server of the MongoDB protocol', version: String(info.version), topology }
+    const name = isMongo ? 'mongod' : 'a server of the MongoDB protocol'
+    return { name, version: String(info.version), topology, members }
   } finally {
     await client.close()
   }

@@ -114,20 +114,3 @@ describe('the schema of the MongoDB store', function () {
     await store.close()
   })
 })
-
-describe('the address of a MongoDB', function () {
-  this.timeout(30_000)
-
-  for (const [what, url] of Object.entries({
-    'nobody answers at': 'mongodb://consulate:hunter2@127.0.0.1:1/db?connectTimeoutMS=200',
-    'is not one': 'mongodb://consulate:hunter2@:::',
-  })) {
-    it(`is named without its password when it ${what}`, async () => {
-      const error = await openMongoStore({ url }).catch((reason: unknown) => reason as Error)
-      expect(error).to.be.instanceOf(Error)
-      const { message } = error as Error
-      expect(message).to.match(/^store\.url: .*\.$/)
-      expect(message).to.not.include('hunter2')
-    })
-  }
-})

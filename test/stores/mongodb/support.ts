@@ -10,6 +10,22 @@ export function needsEngine(): void {
   })
 }
 
+/** Leaves the surrounding suite out, and lists its tests by name, unless the engine is a replica set of so many members.
+ * No machine that builds this has one, so it is left out also where nothing else may be. */
+export function needsReplicaSet(members: number): void {
+  before(async function () {
+    this.timeout(60_000)
+    const engine = await sharedEngine()
+    if (engine && engine.members >= members) return
+    const suite = this.test?.parent
+    const titles = suite?.tests.map((test) => `\n       - ${suite.title}: ${test.title}`).join('')
+    console.error(
+      `\n  !! NOT RUN, the topology is ${engine?.description ?? 'none'}; set MONGODB_URI to a replica set of ${members} members or more:${titles}\n`,
+    )
+    this.skip()
+  })
+}
+
 export async function engineHere(): Promise<Engine> {
   const engine = await sharedEngine()
   if (!engine) throw new Error('the suite has no needsEngine()')
