@@ -8,8 +8,8 @@ import { NOTICE_MS, type Ring } from './ring.ts'
 
 /** Milliseconds between two sweeps. */
 const SWEEP_EVERY = 60_000
-/** Records deleted in one go; small enough that requests in between do not notice. */
-const BATCH = 500
+/** Records deleted in one go. The event loop stands still meanwhile on the embedded store, for some five milliseconds. */
+const BATCH = 100
 /** Milliseconds between two looks at the size, which some engines count. */
 const SIZE_EVERY = 600_000
 

@@ -32,11 +32,11 @@ describe('the upkeep of a store', () => {
   }
 
   it('goes on until nothing expired is left, in batches', async () => {
-    const { store, batches, left } = storeWith(1234)
+    const { store, batches, left } = storeWith(234)
     const sweeper = start(store, {}, 5)
     await until(() => left() === 0 && batches.length > 2)
     sweeper.stop()
-    expect(batches.slice(0, 3)).to.deep.equal([500, 500, 234])
+    expect(batches.slice(0, 3)).to.deep.equal([100, 100, 34])
   })
 
   it('logs a store that fails and tries again', async () => {
@@ -65,7 +65,7 @@ describe('the upkeep of a store', () => {
         most = Math.max(most, running)
         await new Promise((resolve) => setTimeout(resolve, 15))
         running -= 1
-        return 500
+        return 100
       },
     }
     const sweeper = start(slow, {}, 2)
