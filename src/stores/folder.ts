@@ -25,6 +25,10 @@ export async function privateFolder(path: string, setting: string): Promise<stri
     throw refuse('cannot be written by this user', cause)
   }
   const { mode, uid } = await stat(folder)
+  // Whoever may write there may put another file in place of ours.
+  if ((mode & 0o022) !== 0 && uid !== process.getuid?.()) {
+    throw refuse('belongs to another user and others can write to it; name a folder of the user who runs Consulate')
+  }
   if ((mode & 0o077) !== 0 && uid === process.getuid?.()) {
     const foreign = (await readdir(folder)).some((name) => !OURS.test(name))
     if (foreign)

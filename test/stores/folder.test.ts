@@ -1,7 +1,8 @@
-import { chmod, mkdir, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
+import { leaveOut } from '../support/leave-out.ts'
 import { temporaryFolder } from './support.ts'
 
 describe('the folder of the embedded store', () => {
@@ -47,6 +48,17 @@ describe('the folder of the embedded store', () => {
       /^store\.path: the folder .*shared is open to other users/,
     )
     expect(await mode(path)).to.equal('755')
+  })
+
+  it('is refused when it belongs to another user and others can write to it', async function () {
+    if (process.getuid?.() !== 0) leaveOut(this, 'not root', 'Run the tests as root.')
+    const path = join(folder.path, 'theirs')
+    await mkdir(path)
+    await chown(path, 65_534, 65_534)
+    await chmod(path, 0o777)
+    expect((await failure(openAndClose(path))).message).to.match(/^store\.path: the folder .* belongs to another user/)
+    await chmod(path, 0o755)
+    await openAndClose(path)
   })
 
   it('is refused in one sentence when it is a file', async () => {

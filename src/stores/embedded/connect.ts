@@ -1,4 +1,5 @@
 /** Opens the file of the embedded store: settings, schema and version, and one clear sentence when it cannot be used. */
+import { statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BUSY, type Database, type DriverName, loadDriver, NOT_A_DATABASE, resultCode } from './driver.ts'
@@ -9,7 +10,12 @@ export interface Connections {
   readonly db: Database
   /** Only ever holds the write lock; see `writer.ts`. */
   readonly guard: Database
+  /** Whether the file still lies where it was opened. Deleted or replaced, it takes writes that nobody will find. */
+  readonly inPlace: () => boolean
 }
+
+/** Bytes of the log that are kept when it begins anew. */
+const LOG_LIMIT = 32 * 1024 * 1024
 
 /** @throws {Error} one sentence that names the setting `store.path`. */
 export async function connect(file: string, driver: DriverName): Promise<Connections> {
@@ -29,7 +35,8 @@ export async function connect(file: string, driver: DriverName): Promise<Connect
       prepare(db, file)
       const guard = openOne()
       guard.exec('PRAGMA busy_timeout = 0')
-      return { db, guard }
+      const identity = identityOf(file)
+      return { db, guard, inPlace: () => identity !== undefined && identityOf(file) === identity }
     } catch (error) {
       for (const db of opened) db.close()
       if (error instanceof Refused) throw new Error(error.message)
@@ -44,6 +51,11 @@ export async function connect(file: string, driver: DriverName): Promise<Connect
   }
 }
 
+function identityOf(file: string): string | undefined {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found && `${found.dev}:${found.ino}`
+}
+
 class Refused extends Error {}
 
 function prepare(db: Database, file: string): void {
@@ -53,6 +65,8 @@ function prepare(db: Database, file: string): void {
   db.exec('PRAGMA journal_mode = WAL')
   db.exec('PRAGMA synchronous = FULL')
   db.exec('PRAGMA wal_autocheckpoint = 0')
+  // What it grew to while somebody read for long is given back.
+  db.exec(`PRAGMA journal_size_limit = ${LOG_LIMIT}`)
   db.exec('BEGIN IMMEDIATE')
   const version = Number(db.prepare('PRAGMA user_version').all()[0]?.user_version)
   if (version > SCHEMA_VERSION) {

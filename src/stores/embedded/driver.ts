@@ -4,7 +4,8 @@
  */
 
 export type Value = string | number | null
-export type Row = Readonly<Record<string, Value>>
+/** Bytes are an ArrayBuffer from libsql and a Uint8Array from `node:sqlite`. */
+export type Row = Readonly<Record<string, Value | Uint8Array | ArrayBuffer>>
 
 export interface Statement {
   run(...values: Value[]): { readonly changes: number | bigint }

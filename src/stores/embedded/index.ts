@@ -25,7 +25,8 @@ import { privateFolder } from '../folder.ts'
 import { text } from '../text.ts'
 import { type Connections, connect } from './connect.ts'
 import { type DriverName, defaultDriver, type Value } from './driver.ts'
-import { FIELDS, fields, LIVE, toRecord } from './rows.ts'
+import { chosen } from './list.ts'
+import { COLUMNS, FIELDS, fields, LIVE, toRecord } from './rows.ts'
 import { Sql } from './sql.ts'
 import { restore, scan, size, swap, sweep } from './upkeep.ts'
 import { Writer } from './writer.ts'
@@ -49,12 +50,16 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
 const THIS = 'kind = ? AND id = ?'
 const UNIQUE = { uid: 'uid', userCode: 'user_code' } as const
 
+const LOST =
+  'The file of the embedded store was deleted, moved or replaced while it was open; put it back and restart the server.'
+
 class EmbeddedStore implements StoreEngine {
   readonly #connections: Connections
   readonly #now: () => number
   readonly #writer: Writer
   readonly #sql: Sql
   #closing: Promise<void> | undefined
+  #lost = false
 
   constructor(connections: Connections, now: () => number) {
     this.#connections = connections
@@ -99,7 +104,7 @@ class EmbeddedStore implements StoreEngine {
 
   take(kind: string, id: string): Promise<StoredRecord | undefined> {
     return this.#write(() => {
-      const sql = `DELETE FROM records WHERE ${THIS} AND ${LIVE} RETURNING *`
+      const sql = `DELETE FROM records WHERE ${THIS} AND ${LIVE} RETURNING ${COLUMNS}`
       const row = this.#sql.all(sql, text(kind), text(id), this.#now())[0]
       return row && toRecord(row)
     })
@@ -115,28 +120,18 @@ class EmbeddedStore implements StoreEngine {
 
   async list(query: ListQuery): Promise<ListPage> {
     checkLimit('list', query.limit)
-    const where = ['kind = ?', LIVE]
-    const values: Value[] = [text(query.kind), this.#now()]
-    const narrow = (condition: string, value: Value | undefined) => {
-      if (value === undefined) return
-      where.push(condition)
-      values.push(typeof value === 'string' ? text(value) : value)
-    }
-    narrow('client_id = ?', query.clientId)
-    narrow('account_id = ?', query.accountId)
-    narrow('grant_id = ?', query.grantId)
-    narrow('expires_at < ?', query.expiresBefore)
-    narrow('id > ?', query.after)
+    const { where, values } = chosen(query, this.#now())
     return this.#read(() => {
-      const records = this.#select(`${where.join(' AND ')} ORDER BY id LIMIT ?`, ...values, query.limit + 1)
+      const records = this.#select(`${where} ORDER BY id LIMIT ?`, ...values, query.limit + 1)
       const page = records.slice(0, query.limit)
       const last = page.at(-1)
       return records.length > query.limit && last ? { records: page, next: last.id } : { records: page }
     })
   }
 
-  sweep(limit: number): Promise<number> {
-    return this.#write(() => sweep(this.#sql, this.#now(), limit))
+  async sweep(limit: number): Promise<number> {
+    this.#refuseLost()
+    return this.#write(() => sweep(this.#sql, this.#now(), limit), limit)
   }
 
   async scan({ limit, after }: { limit: number; after?: string }): Promise<RowPage> {
@@ -146,7 +141,7 @@ class EmbeddedStore implements StoreEngine {
 
   async restore(rows: readonly StoredRow[]): Promise<number> {
     for (const row of rows) checkExpiry(row)
-    return this.#write(() => restore(this.#sql, rows))
+    return this.#write(() => restore(this.#sql, rows), rows.length)
   }
 
   async swap(kind: string, id: string, from: string, to: string): Promise<boolean> {
@@ -165,6 +160,7 @@ class EmbeddedStore implements StoreEngine {
   }
 
   async ping(): Promise<void> {
+    this.#refuseLost()
     // A real write: taking the lock alone would not notice a full disk.
     await this.#write(() => {
       this.#run("INSERT INTO records (kind, id, payload) VALUES ('Ping', 'ping', '')")
@@ -212,7 +208,7 @@ class EmbeddedStore implements StoreEngine {
   }
 
   #select(where: string, ...values: Value[]): StoredRecord[] {
-    return this.#sql.all(`SELECT * FROM records WHERE ${where}`, ...values).map(toRecord)
+    return this.#sql.all(`SELECT ${COLUMNS} FROM records WHERE ${where}`, ...values).map(toRecord)
   }
 
   #run(sql: string, ...values: Value[]): number {
@@ -228,10 +224,10 @@ class EmbeddedStore implements StoreEngine {
     }
   }
 
-  async #write<T>(job: () => T): Promise<T> {
+  async #write<T>(job: () => T, rows?: number): Promise<T> {
     this.#refuseClosed()
     try {
-      return await this.#writer.write(job)
+      return await this.#writer.write(job, rows)
     } catch (cause) {
       throw new StoreUnavailable('The embedded store cannot be written.', { cause })
     }
@@ -239,5 +235,12 @@ class EmbeddedStore implements StoreEngine {
 
   #refuseClosed(): void {
     if (this.#closing) throw new StoreUnavailable('The embedded store is closed.')
+    if (this.#lost) throw new StoreUnavailable(LOST)
+  }
+
+  /** Asked where a moment more does not matter; once true, it is for every verb. */
+  #refuseLost(): void {
+    this.#lost ||= !this.#closing && !this.#connections.inPlace()
+    this.#refuseClosed()
   }
 }

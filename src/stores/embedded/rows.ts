@@ -1,4 +1,5 @@
 /** How a record lies in a row of the embedded store. */
+import { isUtf8 } from 'node:buffer'
 import type { StoredRecord, StoredRow } from '../../store.ts'
 import { text, fromText as toText } from '../text.ts'
 import type { Row, Value } from './driver.ts'
@@ -38,6 +39,14 @@ export const LIVE = '(expires_at IS NULL OR expires_at > ?)'
 /** The columns that `put` writes beside `kind` and `id`, in the order of {@link fields}. */
 export const FIELDS = ['payload', 'expires_at', 'grant_id', 'client_id', 'account_id', 'uid', 'user_code'] as const
 
+const TEXTS = ['kind', 'id', 'payload', 'grant_id', 'client_id', 'account_id', 'uid', 'user_code'] as const
+
+/** What {@link toRecord} reads. Texts come as bytes: libsql ends the whole process at one that is not UTF-8. */
+export const COLUMNS = [
+  'row, expires_at, consumed_at, reused',
+  ...TEXTS.map((name) => `CAST(${name} AS BLOB) AS ${name}`),
+].join(', ')
+
 export function fields(record: StoredRecord): Value[] {
   return [
     text(record.payload),
@@ -58,11 +67,11 @@ export function toRecord(row: Row): StoredRecord {
   }
   if (typeof row.expires_at === 'number') record.expiresAt = row.expires_at
   if (typeof row.consumed_at === 'number') record.consumedAt = row.consumed_at
-  if (typeof row.grant_id === 'string') record.grantId = fromText(row.grant_id)
-  if (typeof row.client_id === 'string') record.clientId = fromText(row.client_id)
-  if (typeof row.account_id === 'string') record.accountId = fromText(row.account_id)
-  if (typeof row.uid === 'string') record.uid = fromText(row.uid)
-  if (typeof row.user_code === 'string') record.userCode = fromText(row.user_code)
+  if (row.grant_id !== null) record.grantId = fromText(row.grant_id)
+  if (row.client_id !== null) record.clientId = fromText(row.client_id)
+  if (row.account_id !== null) record.accountId = fromText(row.account_id)
+  if (row.uid !== null) record.uid = fromText(row.uid)
+  if (row.user_code !== null) record.userCode = fromText(row.user_code)
   return record
 }
 
@@ -76,7 +85,9 @@ function optional(value: string | undefined): string | null {
   return value === undefined ? null : text(value)
 }
 
-function fromText(value: Value | undefined): string {
-  if (typeof value !== 'string') throw new TypeError('a text column holds something else')
-  return toText(value)
+function fromText(value: Row[string] | undefined): string {
+  if (!(value instanceof Uint8Array) && !(value instanceof ArrayBuffer)) throw new TypeError('a text is missing')
+  const bytes = Buffer.from(value as ArrayBuffer)
+  if (!isUtf8(bytes)) throw new TypeError('a text is damaged')
+  return toText(bytes.toString('utf8'))
 }

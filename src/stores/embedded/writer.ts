@@ -11,7 +11,7 @@ import { BUSY, type Database, resultCode, type Statement } from './driver.ts'
 export const LOCK_WAIT = 20
 /** Milliseconds after which a job that never got the write lock fails. */
 export const GIVE_UP = 2000
-/** Writes after which the log is copied into the main file: some thousand pages. */
+/** Rows after which the log is copied into the main file. Each touches some ten pages of it, so it stays near 20 MB. */
 const CHECKPOINT_EVERY = 512
 
 interface Job {
@@ -19,6 +19,7 @@ interface Job {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
   readonly deadline: number
+  readonly rows: number
 }
 
 export class Writer {
@@ -40,11 +41,11 @@ export class Writer {
   }
 
   /** Runs a job inside the transaction of this turn. The job may run again when a neighbour fails, so it must do
-   * nothing but database work. Resolves when what it wrote is on the disk. */
-  write<T>(run: () => T): Promise<T> {
+   * nothing but database work. Resolves when what it wrote is on the disk. `rows` is how many it may touch. */
+  write<T>(run: () => T, rows = 1): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const deadline = performance.now() + this.#giveUp
-      this.#queue.push({ run, resolve: resolve as (value: unknown) => void, reject, deadline })
+      this.#queue.push({ run, resolve: resolve as (value: unknown) => void, reject, deadline, rows })
       this.#schedule()
     })
   }
@@ -89,7 +90,7 @@ export class Writer {
     jobs.forEach((job, index) => {
       job.resolve(values[index])
     })
-    this.#sinceCheckpoint += jobs.length
+    for (const { rows } of jobs) this.#sinceCheckpoint += rows
     if (this.#sinceCheckpoint >= CHECKPOINT_EVERY && this.#checkpoint()) this.#sinceCheckpoint = 0
   }
 
