@@ -6,10 +6,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StoredRow, StoreEngine } from '../store.ts'
 import { keyIdOf, SealBroken } from './cipher.ts'
-import { CANARY, NOTICE_MS, type Ring } from './ring.ts'
+import { CANARY, type Ring, STALE_MS } from './ring.ts'
 import { resealed } from './seal.ts'
 
 const BATCH = 500
+/** Milliseconds after which nobody writes with the secret of before: whoever has not looked by then looks first, and what
+ * was on its way has arrived. */
+const SETTLED_MS = STALE_MS + 4000
 
 export interface ResealProgress {
   /** Rows looked at in this pass, of about so many. */
@@ -27,14 +30,14 @@ export interface Rotation {
 
 /**
  * Makes the configured secret the one in use and seals every row with it.
- * @param wait milliseconds until every process has noticed
+ * @param wait milliseconds until nobody writes with the secret of before
  * @throws {Error} with one sentence when another process does the same @throws {StoreUnavailable}
  */
 export async function rotateSecret(
   engine: StoreEngine,
   ring: Ring,
   report: (progress: ResealProgress) => void,
-  wait = 2 * NOTICE_MS,
+  wait = SETTLED_MS,
 ): Promise<Rotation> {
   const began = performance.now()
   if (!(await ring.rotate())) return { resealed: 0, broken: 0 }

@@ -8,7 +8,7 @@
  */
 
 import { deriveKey } from '../keys/derive.ts'
-import type { StoreEngine } from '../store.ts'
+import { type StoreEngine, StoreUnavailable } from '../store.ts'
 import { type Cipher, createCipher, createHash, type Hash, keyIdOf, SealBroken } from './cipher.ts'
 
 export interface Secrets {
@@ -30,8 +30,14 @@ interface Contents {
   readonly pending?: readonly string[]
 }
 
-/** Milliseconds within which every process notices that the secret was rotated. */
+/** Milliseconds between two looks whether the secret was rotated. */
 export const NOTICE_MS = 5000
+/** Milliseconds after its last look that a process still writes without another one. */
+export const STALE_MS = 8000
+
+/** `current`: it writes with the secret in use. `unknown`: the secret was rotated to one that it does not have.
+ * `missing`: the canary is gone, and with it what a process needs to start. */
+export type Notice = 'current' | 'unknown' | 'missing'
 
 export class Ring {
   readonly hash: Hash
@@ -41,30 +47,43 @@ export class Ring {
   #canary: string
   #contents: Contents
   #writer: Cipher
+  readonly #stale: number
+  #noticed = performance.now()
+  #noticing: Promise<Notice> | undefined
+  #ordered: readonly string[] = []
 
-  private constructor(engine: StoreEngine, secrets: readonly string[], canary: string) {
+  private constructor(engine: StoreEngine, secrets: readonly string[], canary: string, stale: number) {
     this.#engine = engine
+    this.#stale = stale
     this.#secrets = secrets
-    this.#ciphers = new Map(secrets.map((secret) => [createCipher(secret).keyId, createCipher(secret)]))
+    this.#ciphers = new Map(secrets.map((secret) => createCipher(secret)).map((cipher) => [cipher.keyId, cipher]))
     this.#canary = canary
     this.#contents = this.#read(canary)
     this.#writer = this.#cipherOf(canary) as Cipher
+    this.#order()
     if (this.#contents.pending?.some((keyId) => !this.#ciphers.has(keyId))) throw new Error(UNFINISHED)
     this.hash = createHash(Buffer.from(this.#contents.pepper, 'base64url'))
   }
 
   /**
-   * Reads the canary of a store before anything else is read; the first use of a store makes it.
-   * @throws {Error} one sentence for the operator when the data was sealed with a secret that is not configured
+   * Reads the canary of a store before anything else is read; the first use of an empty store makes it.
+   * @throws {Error} one sentence for the operator when the data was sealed with a secret that is not configured, or when
+   * its canary is gone: a new one would have another pepper, and nothing would be found under it
    * @throws {StoreUnavailable}
+   * @param stale milliseconds; for tests
    */
-  static async open(engine: StoreEngine, { secret, previousSecrets = [] }: Secrets): Promise<Ring> {
-    const contents: Contents = { pepper: deriveKey(secret, 'store/hash').toString('base64url') }
-    const payload = createCipher(secret).seal(CONTEXT, JSON.stringify(contents))
-    await engine.put({ ...CANARY, payload }, 'insert')
-    const canary = await engine.get(CANARY.kind, CANARY.id)
+  static async open(engine: StoreEngine, { secret, previousSecrets = [] }: Secrets, stale = STALE_MS): Promise<Ring> {
+    const find = () => engine.get(CANARY.kind, CANARY.id)
+    const empty = async () => (await engine.scan({ limit: 1 })).rows.length === 0
+    if (!(await find()) && (await empty())) {
+      const contents: Contents = { pepper: deriveKey(secret, 'store/hash').toString('base64url') }
+      const payload = createCipher(secret).seal(CONTEXT, JSON.stringify(contents))
+      await engine.put({ ...CANARY, payload }, 'insert')
+    }
+    const canary = await find()
+    if (!canary) throw new Error(NO_CANARY)
     try {
-      return new Ring(engine, [secret, ...previousSecrets], canary?.payload ?? '')
+      return new Ring(engine, [secret, ...previousSecrets], canary.payload, stale)
     } catch (error) {
       throw error instanceof SealBroken ? new Error(OTHER_SECRET, { cause: error }) : error
     }
@@ -72,12 +91,16 @@ export class Ring {
 
   /** The configured secrets, the one in use first. Others may still be needed to recognise what they have signed. */
   get secrets(): readonly string[] {
-    const inUse = (secret: string) => createCipher(secret).keyId === this.#writer.keyId
-    return [...this.#secrets.filter(inUse), ...this.#secrets.filter((secret) => !inUse(secret))]
+    return this.#ordered
   }
 
   get writer(): Cipher {
     return this.#writer
+  }
+
+  /** Whether the secret that sealed this text is configured here; true also of what is not sealed at all. */
+  knows(sealed: string): boolean {
+    return keyIdOf(sealed) === undefined || this.#cipherOf(sealed) !== undefined
   }
 
   /** @throws {SealBroken} */
@@ -87,14 +110,32 @@ export class Ring {
     return cipher.open(context, sealed)
   }
 
-  /** Looks whether the secret was rotated. Answers false when it was, to one that this process does not have: it needs
-   * the configuration of the others. @throws {StoreUnavailable} */
-  async notice(): Promise<boolean> {
-    const canary = (await this.#engine.get(CANARY.kind, CANARY.id))?.payload ?? ''
-    const writer = this.#cipherOf(canary)
-    if (!writer) return false
-    this.#adopt(canary, writer)
-    return true
+  /** Looks whether the secret was rotated. @throws {StoreUnavailable} */
+  notice(): Promise<Notice> {
+    this.#noticing ??= this.#look().finally(() => {
+      this.#noticing = undefined
+    })
+    return this.#noticing
+  }
+
+  /**
+   * Awaited before each write. What is sealed with a secret that the rotation has left behind would be lost with it, so
+   * a process that could not look for a while looks first.
+   * @throws {StoreUnavailable} also when the secret in use is not configured here
+   */
+  async ready(): Promise<void> {
+    if (performance.now() - this.#noticed < this.#stale) return
+    if ((await this.notice()) === 'unknown') throw new StoreUnavailable(ROTATED)
+  }
+
+  async #look(): Promise<Notice> {
+    const began = performance.now()
+    const canary = await this.#engine.get(CANARY.kind, CANARY.id)
+    const writer = canary && this.#cipherOf(canary.payload)
+    if (writer) this.#adopt(canary.payload, writer)
+    // From before the question: an answer may be late, and tells of then.
+    this.#noticed = canary && !writer ? -Infinity : began
+    return writer ? 'current' : canary ? 'unknown' : 'missing'
   }
 
   /** Makes the configured secret the one in use. Answers whether data of another one may be left.
@@ -106,7 +147,7 @@ export class Ring {
       const pending = [...new Set([...(this.#contents.pending ?? []), this.#writer.keyId])]
       await this.#replace(next, { ...this.#contents, pending: pending.filter((keyId) => keyId !== next.keyId) })
     }
-    return this.#contents.pending !== undefined
+    return this.#contents.pending !== undefined || this.#secrets.length > 1
   }
 
   /** Notes that everything is sealed with the secret in use. */
@@ -126,6 +167,13 @@ export class Ring {
     this.#contents = this.#read(canary)
     this.#canary = canary
     this.#writer = writer
+    this.#order()
+  }
+
+  #order(): void {
+    const keyIds = [...this.#ciphers.keys()]
+    const inUse = (_: string, index: number) => keyIds[index] === this.#writer.keyId
+    this.#ordered = [...this.#secrets.filter(inUse), ...this.#secrets.filter((_, index) => !inUse(_, index))]
   }
 
   #cipherOf(sealed: string): Cipher | undefined {
@@ -139,6 +187,11 @@ export class Ring {
     return { pepper: deriveKey(secret, 'store/hash').toString('base64url') }
   }
 }
+
+const NO_CANARY =
+  'The store has data, but not the record that says which secret it is sealed with (kind "Canary"): nothing in it can be found without. Restore a backup that has it, or name an empty store.'
+
+const ROTATED = 'The secret was rotated to one that is not configured here; set `secret` as elsewhere and restart.'
 
 const UNFINISHED =
   'previousSecrets: some data is still sealed with an earlier secret; put that one back here and run "consulate keys rotate-secret" to its end.'

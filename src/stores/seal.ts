@@ -5,7 +5,7 @@
  * It leaves to the store below: kinds, times and counts, which stay readable, and every guarantee about writes; and to
  * `ring.ts` which secret is used.
  */
-import type { ListPage, ListQuery, Store, StoredRecord } from '../store.ts'
+import { type ListPage, type ListQuery, type Store, type StoredRecord, StoreUnavailable } from '../store.ts'
 import { SealBroken } from './cipher.ts'
 import type { Ring } from './ring.ts'
 
@@ -24,7 +24,12 @@ type Indexes = { [Name in Index]?: string }
 interface Contents extends Indexes {
   readonly id: string
   readonly payload: string
+  /** Absent for a record that never ends, and in records of the first version. */
+  readonly expiresAt?: number
 }
+
+const OTHER_SECRET =
+  'A record is sealed with a secret that is not configured here; put it back under previousSecrets and run "consulate keys rotate-secret".'
 
 /** Wraps a store so that only hashes and sealed texts reach it. `get`, `find`, `take` and `list` throw
  * {@link SealBroken} for a record that cannot be opened. */
@@ -49,15 +54,20 @@ export function sealStore(store: Store, ring: Ring): Store {
       hashed[name] = hashOwn(name, record.kind, value)
     }
     const id = hashId(record.kind, record.id)
-    const plain = JSON.stringify({ ...contents, id: record.id, payload: record.payload } satisfies Contents)
-    const sealed = { kind: record.kind, id, payload: ring.writer.seal(['record', record.kind, id], plain), ...hashed }
-    return record.expiresAt === undefined ? sealed : { ...sealed, expiresAt: record.expiresAt }
+    // As engines keep it, which is without a fraction.
+    const end = record.expiresAt === undefined ? {} : { expiresAt: Math.floor(record.expiresAt) }
+    const plain = JSON.stringify({ ...contents, ...end, id: record.id, payload: record.payload } satisfies Contents)
+    return { kind: record.kind, id, payload: ring.writer.seal(['record', record.kind, id], plain), ...hashed, ...end }
   }
 
   /** Opens a record and checks that it is the one that was asked for: the index fields beside it are not sealed. */
   const open = (row: StoredRecord, asked: Readonly<Indexes> = {}): StoredRecord => {
+    if (!ring.knows(row.payload)) throw new StoreUnavailable(OTHER_SECRET)
     const plain = ring.open(['record', row.kind, row.id], row.payload)
-    const contents = JSON.parse(plain) as Contents
+    const { expiresAt, ...contents } = JSON.parse(plain) as Contents
+    if (expiresAt !== undefined && expiresAt !== row.expiresAt) {
+      throw new SealBroken('The end of a sealed record was changed beside it.')
+    }
     for (const name of INDEXES) {
       if (asked[name] !== undefined && asked[name] !== contents[name]) {
         throw new SealBroken(`The ${name} beside a sealed record is not the one inside it.`)
@@ -72,7 +82,10 @@ export function sealStore(store: Store, ring: Ring): Store {
   }
 
   return {
-    put: (record, mode) => store.put(seal(record), mode),
+    async put(record, mode) {
+      await ring.ready()
+      return store.put(seal(record), mode)
+    },
     async get(kind, id) {
       const row = await store.get(kind, hashId(kind, id))
       return row && open(row)
@@ -102,7 +115,10 @@ export function sealStore(store: Store, ring: Ring): Store {
     },
     sweep: (limit) => store.sweep(limit),
     count: (kind) => store.count(kind),
-    ping: () => store.ping(),
+    async ping() {
+      await ring.ready()
+      await store.ping()
+    },
     close: () => store.close(),
   }
 }

@@ -4,7 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import type { StoreEngine } from '../store.ts'
-import { NOTICE_MS, type Ring } from './ring.ts'
+import { NOTICE_MS, type Notice, type Ring } from './ring.ts'
 
 /** Milliseconds between two sweeps. */
 const SWEEP_EVERY = 60_000
@@ -12,6 +12,11 @@ const SWEEP_EVERY = 60_000
 const BATCH = 100
 /** Milliseconds between two looks at the size, which some engines count. */
 const SIZE_EVERY = 600_000
+
+const NOTICES: Readonly<Record<Exclude<Notice, 'current'>, string>> = {
+  unknown: 'the secret was rotated to one that is not configured here: set `secret` as elsewhere and restart',
+  missing: 'the record "Canary" was deleted: do not restart, and put it back from a backup',
+}
 
 export interface Upkeep {
   stop(): void
@@ -53,14 +58,12 @@ export function startUpkeep({ store, ring, log, intervals = {} }: UpkeepOptions)
     }
   }
 
-  let unknown = false
+  let before: Notice = 'current'
   async function notice(): Promise<void> {
     // A store that is away is told to whoever asks something of it.
-    const known = await ring.notice().catch(() => true)
-    if (!known && !unknown) {
-      log.error({}, 'the secret was rotated to one that is not configured here: set `secret` as elsewhere and restart')
-    }
-    unknown = !known
+    const found = await ring.notice().catch(() => before)
+    if (found !== before && found !== 'current') log.error({}, NOTICES[found])
+    before = found
   }
 
   const timers = [

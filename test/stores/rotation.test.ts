@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import type { Store, StoreEngine } from '../../src/store.ts'
-import { keyIdOf } from '../../src/stores/cipher.ts'
+import { isStoreUnavailable, type Store, type StoreEngine } from '../../src/store.ts'
+import { createCipher, keyIdOf } from '../../src/stores/cipher.ts'
 import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
 import { rotateSecret } from '../../src/stores/reseal.ts'
 import { Ring } from '../../src/stores/ring.ts'
@@ -100,12 +100,39 @@ describe('the rotation of the secret', () => {
       },
       20,
     )
-    expect(await lateRing.notice()).to.equal(true)
+    expect(await lateRing.notice()).to.equal('current')
     expect(lateRing.secrets).to.deep.equal([NEW, OLD])
     expect([...(await keyIds())]).to.deep.equal([commandRing.writer.keyId])
     expect((await late.get('Late', 'x'))?.payload).to.equal('late')
-    // One that was never given the new secret says so.
-    expect(await ring.notice()).to.equal(false)
+    // One that was never given the new secret says so, and writes nothing that would be lost.
+    expect(await ring.notice()).to.equal('unknown')
+    for (const refused of [store.put({ kind: 'A', id: 'x', payload: '' }, 'insert'), store.ping()]) {
+      expect(isStoreUnavailable(await refused.catch((error: unknown) => error))).to.equal(true)
+    }
+    // Nor does it read what it cannot open as absent or as a defect.
+    expect(isStoreUnavailable(await store.get('Token', '0').catch((error: unknown) => error))).to.equal(true)
+  })
+
+  it('is looked for before a write by a process that could not look for a while', async () => {
+    await open(OLD)
+    const [, commandRing] = await open(NEW, OLD)
+    const absent = sealStore(engine, await Ring.open(engine, { secret: NEW, previousSecrets: [OLD] }, 0))
+    await rotate(commandRing)
+    await absent.put({ kind: 'Late', id: 'x', payload: 'late' }, 'insert')
+    expect([...(await keyIds())]).to.deep.equal([commandRing.writer.keyId])
+  })
+
+  it('seals what was left behind when it is run once more', async () => {
+    const [late] = await open(OLD)
+    const [, ring] = await open(NEW, OLD)
+    await rotate(ring)
+    // A write that the network held back until now.
+    await late.put({ kind: 'Late', id: 'x', payload: 'late' }, 'insert')
+    const [without] = await open(NEW)
+    expect(isStoreUnavailable(await without.get('Late', 'x').catch((error: unknown) => error))).to.equal(true)
+    const [, again] = await open(NEW, OLD)
+    expect((await rotate(again)).resealed).to.equal(1)
+    expect((await without.get('Late', 'x'))?.payload).to.equal('late')
   })
 
   it('goes on where it was cut short, and a server is not started without the secret it still needs', async () => {
@@ -165,7 +192,7 @@ describe('the rotation of the secret', () => {
     await fill(old, 0, 1)
     const [store, ring] = await open(NEW, OLD)
     const [row] = (await engine.scan({ limit: 10 })).rows.filter(({ kind }) => kind === 'Token')
-    const relabelled = row?.payload.replace(ring.writer.keyId, 'AAAAAAAA') ?? ''
+    const relabelled = row?.payload.replace(ring.writer.keyId, createCipher(NEW).keyId) ?? ''
     await engine.swap('Token', row?.id ?? '', row?.payload ?? '', relabelled)
     const error = await store.get('Token', '0').catch((reason: unknown) => reason)
     expect(error).to.be.instanceOf(SealBroken)

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { Store, StoredRecord, StoreEngine } from '../../src/store.ts'
+import { isStoreUnavailable, type Store, type StoredRecord, type StoreEngine } from '../../src/store.ts'
 import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
 import { Ring } from '../../src/stores/ring.ts'
 import { SealBroken, sealStore } from '../../src/stores/seal.ts'
@@ -106,9 +106,23 @@ describe('the sealed store', () => {
     expect(await foreign.deleteGrant(RECORD.grantId ?? '')).to.equal(0)
   })
 
-  it('breaks, and does not skip, records that another secret sealed', async () => {
+  it('neither skips nor takes for damaged what a secret sealed that is not configured', async () => {
     await sealed.put(RECORD, 'insert')
-    await broken(sealStore(raw, await otherRing()).list({ kind: RECORD.kind, limit: 10 }))
+    const listing = sealStore(raw, await otherRing()).list({ kind: RECORD.kind, limit: 10 })
+    const error = await listing.catch((reason: unknown) => reason)
+    expect(isStoreUnavailable(error)).to.equal(true)
+    expect((error as Error).message).to.match(/put it back under previousSecrets/)
+  })
+
+  it('breaks when a record was given a longer life, or an endless one', async () => {
+    const expiresAt = Date.now() + 60_000.5
+    await sealed.put({ ...RECORD, expiresAt }, 'insert')
+    expect((await sealed.get(RECORD.kind, RECORD.id))?.expiresAt).to.equal(Math.floor(expiresAt))
+    const { expiresAt: _, ...row } = await onlyRaw(RECORD.kind)
+    await raw.put({ ...row, expiresAt: expiresAt + 1000 }, 'update')
+    await broken(sealed.get(RECORD.kind, RECORD.id))
+    await raw.put(row, 'update')
+    await broken(sealed.get(RECORD.kind, RECORD.id))
   })
 
   it('breaks when a payload was changed anywhere', async () => {
@@ -183,51 +197,5 @@ describe('the sealed store', () => {
     await sealed.put({ kind: 'A', id: '\ud800', payload: '\udfff', uid: '\ud800' }, 'insert')
     expect(await sealed.put({ kind: 'A', id: '\ud801', payload: '', uid: '\ud801' }, 'insert')).to.equal(true)
     expect((await sealed.get('A', '\ud800'))?.payload).to.equal('\udfff')
-  })
-})
-
-describe('the check of the secret at start', () => {
-  let folder: Awaited<ReturnType<typeof temporaryFolder>>
-  let raw: StoreEngine
-
-  beforeEach(async () => {
-    folder = await temporaryFolder()
-    raw = await openEmbeddedStore({ path: folder.path })
-  })
-
-  afterEach(async () => {
-    await raw.close()
-    await folder.remove()
-  })
-
-  const refusal = (secret: string) =>
-    Ring.open(raw, { secret }).then(
-      () => undefined,
-      (error: unknown) => (error as Error).message,
-    )
-
-  it('accepts the secret that an empty store was first used with, again and again', async () => {
-    expect(await refusal(SECRET)).to.equal(undefined)
-    expect(await refusal(SECRET)).to.equal(undefined)
-  })
-
-  it('refuses another secret in one sentence that shows neither', async () => {
-    await Ring.open(raw, { secret: SECRET })
-    const message = await refusal(OTHER)
-    expect(message).to.match(/^secret: the data in the store was sealed with another secret/)
-    expect(message).to.not.include(SECRET)
-    expect(message).to.not.include(OTHER)
-  })
-
-  it('refuses a store whose check record was changed', async () => {
-    await Ring.open(raw, { secret: SECRET })
-    const [row] = (await raw.list({ kind: 'Canary', limit: 1 })).records
-    await raw.put({ kind: 'Canary', id: row?.id ?? '', payload: 'consulate' }, 'update')
-    expect(await refusal(SECRET)).to.match(/^secret: /)
-  })
-
-  it('lets one secret win when two start at once', async () => {
-    const refusals = await Promise.all([refusal(SECRET), refusal(OTHER)])
-    expect(refusals.filter((message) => message === undefined)).to.have.length(1)
   })
 })

@@ -1,10 +1,11 @@
 import { expect } from 'chai'
+import type { Notice } from '../../src/stores/ring.ts'
 import { startUpkeep, type UpkeepLog, type UpkeepStore } from '../../src/stores/upkeep.ts'
 
 const QUIET: UpkeepLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 describe('the upkeep of a store', () => {
-  const ring = { notice: async () => true }
+  const ring = { notice: async (): Promise<Notice> => 'current' }
 
   /** Sweeps often and does nothing else. */
   const start = (store: Pick<UpkeepStore, 'sweep'>, log: Partial<UpkeepLog>, sweep: number) =>
@@ -77,7 +78,7 @@ describe('the upkeep of a store', () => {
     expect([most, calls]).to.deep.equal([1, at])
   })
 
-  it('tells the size, and says once that the secret was rotated to one it does not have', async () => {
+  it('tells the size, and says once what is wrong with the secret', async () => {
     const lines: [string, object, string][] = []
     const log = Object.fromEntries(
       (['info', 'warn', 'error'] as const).map((level) => [
@@ -92,13 +93,13 @@ describe('the upkeep of a store', () => {
         async notice() {
           looks += 1
           if (looks === 2) throw new Error('the store is away')
-          return false
+          return looks < 4 ? 'unknown' : 'missing'
         },
       },
       log,
       intervals: { size: 2, notice: 2 },
     })
-    await until(() => looks > 4 && lines.some(([level]) => level === 'info'))
+    await until(() => looks > 6 && lines.some(([level]) => level === 'info'))
     upkeep.stop()
     expect(lines.find(([level]) => level === 'info')).to.deep.equal([
       'info',
@@ -106,7 +107,8 @@ describe('the upkeep of a store', () => {
       'size of the store',
     ])
     const errors = lines.filter(([level]) => level === 'error')
-    expect(errors.length).to.be.within(1, 2)
+    expect(errors).to.have.length(2)
     expect(errors[0]?.[2]).to.match(/^the secret was rotated to one that is not configured here/)
+    expect(errors[1]?.[2]).to.match(/^the record "Canary" was deleted: do not restart/)
   })
 })
