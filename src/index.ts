@@ -32,6 +32,7 @@ import { readAhead } from './provider/read-ahead.ts'
 import { openResources } from './provider/resources.ts'
 import { buildServer } from './server.ts'
 import type { StoreEngine } from './store.ts'
+import { refuseHalfImported } from './stores/move/marker.ts'
 import { Ring } from './stores/ring.ts'
 import { sealStore } from './stores/seal.ts'
 import { startUpkeep } from './stores/upkeep.ts'
@@ -72,6 +73,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   if (problems.length > 0) throw new ConfigError(problems)
 
   const ring = await Ring.open(parts.store, config)
+  await refuseHalfImported(parts.store, ring)
   const store = sealStore(parts.store, ring)
   const keyring = await openKeyring(store)
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })

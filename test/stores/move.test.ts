@@ -1,10 +1,11 @@
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import type { StoredRow, StoreEngine } from '../../src/store.ts'
 import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
 import { exportStore } from '../../src/stores/move/export.ts'
 import { importStore } from '../../src/stores/move/import.ts'
+import { refuseHalfImported } from '../../src/stores/move/marker.ts'
 import { Ring } from '../../src/stores/ring.ts'
 import { sealStore } from '../../src/stores/seal.ts'
 import { database, sharedEngine } from '../support/mongo.ts'
@@ -36,6 +37,7 @@ async function mongodb(): Promise<Place> {
   return { engine, remove: () => engine.close().then(() => db.drop()) }
 }
 
+/** Without the mark that it was imported. */
 async function rowsOf(engine: StoreEngine): Promise<StoredRow[]> {
   const rows: StoredRow[] = []
   let after: string | undefined
@@ -44,7 +46,9 @@ async function rowsOf(engine: StoreEngine): Promise<StoredRow[]> {
     rows.push(...page.rows)
     after = page.next
   } while (after !== undefined)
-  return rows.sort((a, b) => (`${a.kind} ${a.id}` < `${b.kind} ${b.id}` ? -1 : 1))
+  return rows
+    .filter(({ kind }) => kind !== 'Import')
+    .sort((a, b) => (`${a.kind} ${a.id}` < `${b.kind} ${b.id}` ? -1 : 1))
 }
 
 for (const [from, to, openFrom, openTo] of [
@@ -64,13 +68,14 @@ for (const [from, to, openFrom, openTo] of [
       folder = await temporaryFolder()
       file = join(folder.path, 'consulate.export')
       const store = sealStore(source.engine, await Ring.open(source.engine, { secret: SECRET }))
-      const puts = Array.from({ length: 1300 }, (_, n) =>
-        store.put(
-          { kind: n % 2 ? 'Token' : 'Grant', id: `id ${n}`, payload: `payload ${n}`, grantId: `g${n}`, uid: `u${n}` },
-          'insert',
-        ),
-      )
-      await Promise.all(puts)
+      for (let from = 0; from < 1300; from += 100) {
+        const puts = Array.from({ length: 100 }, (_, index) => {
+          const n = from + index
+          const kind = n % 2 ? 'Token' : 'Grant'
+          return store.put({ kind, id: `id ${n}`, payload: `payload ${n}`, grantId: `g${n}`, uid: `u${n}` }, 'insert')
+        })
+        await Promise.all(puts)
+      }
       await store.put({ kind: 'Token', id: 'expired', payload: '', expiresAt: 1000 }, 'insert')
       for (let n = 0; n < 3; n++) await store.consume('Token', 'id 1', { within: 60_000, times: 2 })
     })
@@ -121,7 +126,54 @@ for (const [from, to, openFrom, openTo] of [
       expect(await refusal(into(SECRET, ISSUER, kill(2)))).to.equal('killed')
       expect(await into()).to.deep.equal({ records: 1301, written: 302 })
       expect(await rowsOf(target.engine)).to.deep.equal(await rowsOf(source.engine))
-      expect(await into()).to.deep.equal({ records: 1301, written: 0 })
+    })
+
+    it('begins anew where an export left nothing whole behind', async () => {
+      for (const nothing of ['', 'half a line']) {
+        await writeFile(`${file}.part`, nothing)
+        expect(await out()).to.equal(1301)
+        await rm(file)
+      }
+    })
+
+    it('brings nothing back that was spent or revoked after an export was cut short', async () => {
+      expect(await refusal(out(kill(3)))).to.equal('killed')
+      const store = sealStore(source.engine, await Ring.open(source.engine, { secret: SECRET }))
+      await store.deleteGrant('g3')
+      await store.take('Token', 'id 5')
+      await store.consume('Token', 'id 7')
+      expect(await out()).to.equal(1299)
+      await into()
+      expect(await rowsOf(target.engine)).to.deep.equal(await rowsOf(source.engine))
+    })
+
+    it('brings nothing back by a second import, and does not serve half of one', async () => {
+      await out()
+      expect(await refusal(into(SECRET, ISSUER, kill(2)))).to.equal('killed')
+      const ring = await Ring.open(target.engine, { secret: SECRET })
+      expect(await refusal(refuseHalfImported(target.engine, ring))).to.match(
+        /was cut short; run "consulate store import"/,
+      )
+      await into()
+      await refuseHalfImported(target.engine, ring)
+      const store = sealStore(target.engine, ring)
+      await store.deleteGrant('g3')
+      expect(await refusal(into())).to.match(/was imported into this store before.*nothing was done\.$/)
+      expect(await store.get('Token', 'id 3')).to.equal(undefined)
+    })
+
+    it('does not go on with the export of another store, nor by way of a link', async () => {
+      await refusal(out(kill(2)))
+      const other = await openFrom()
+      const otherRing = await Ring.open(other.engine, { secret: SECRET })
+      const report = () => undefined
+      expect(await refusal(exportStore(other.engine, otherRing, { file, issuer: ISSUER, report }))).to.match(
+        /\.part is not the beginning of this export; remove it/,
+      )
+      await other.remove()
+      await rename(`${file}.part`, join(folder.path, 'elsewhere'))
+      await symlink(join(folder.path, 'elsewhere'), `${file}.part`)
+      expect(await refusal(out())).to.match(/\.part cannot be written \(ELOOP\)/)
     })
 
     it('never writes over a file', async () => {

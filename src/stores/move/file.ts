@@ -3,7 +3,6 @@
  * export and holds the canary, each further one a batch of rows, and the last one how many there were.
  */
 import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import type { StoredRow } from '../../store.ts'
 import { type Cipher, SealBroken } from '../cipher.ts'
 import type { Ring } from '../ring.ts'
@@ -39,16 +38,19 @@ export type Opener = Pick<Ring, 'open'> | Pick<Cipher, 'open'>
 
 export interface Contents {
   readonly head: Head
+  /** Where its line ends: bytes from the start. */
+  readonly end: number
   /** Where each whole line ends: bytes from the start. */
   readonly batches: AsyncGenerator<Batch & { readonly end: number }, Tail | undefined>
 }
 
-/** Reads a file from its start. The batches end with what the last line says, or undefined when there is none.
+/** Reads a file from its start, or answers undefined when it has no whole line. The batches end with what the last line
+ * says, or undefined when there is none.
  * @throws {SealBroken} for a line that was changed, moved or sealed with another secret */
-export async function readExport(file: string, opener: Opener): Promise<Contents> {
+export async function readExport(file: string, opener: Opener): Promise<Contents | undefined> {
   const lines = wholeLines(file)
   const first = await lines.next()
-  if (first.done) throw new SealBroken('The file is empty.')
+  if (first.done) return undefined
   const head = JSON.parse(opener.open(['export head'], first.value.text)) as Head
 
   async function* batches(): Contents['batches'] {
@@ -65,7 +67,7 @@ export async function readExport(file: string, opener: Opener): Promise<Contents
       yield { ...(JSON.parse(batch) as Batch), end }
     }
   }
-  return { head, batches: batches() }
+  return { head, end: first.value.end, batches: batches() }
 }
 
 function tryOpen(opener: Opener, context: readonly string[], text: string): string | undefined {
@@ -79,24 +81,16 @@ function tryOpen(opener: Opener, context: readonly string[], text: string): stri
 
 /** Without a last one that was cut off: a line is whole when its break is there. */
 async function* wholeLines(file: string): AsyncGenerator<{ text: string; end: number }> {
-  const input = createReadStream(file, 'latin1')
-  let size = 0
-  input.on('data', (chunk) => {
-    size += chunk.length
-  })
+  const pieces: string[] = []
   let end = 0
-  let pending: string | undefined
-  try {
-    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-      if (pending !== undefined) {
-        end += pending.length + 1
-        yield { text: pending, end }
-      }
-      pending = text
+  for await (const chunk of createReadStream(file, 'latin1') as AsyncIterable<string>) {
+    let from = 0
+    for (let at = chunk.indexOf('\n'); at >= 0; at = chunk.indexOf('\n', from)) {
+      const text = pieces.splice(0).join('') + chunk.slice(from, at)
+      from = at + 1
+      end += text.length + 1
+      yield { text, end }
     }
-    // The interface does not tell whether the last line had its break.
-    if (pending !== undefined && size === end + pending.length + 1) yield { text: pending, end: size }
-  } finally {
-    input.destroy()
+    pieces.push(chunk.slice(from))
   }
 }
