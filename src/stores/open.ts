@@ -1,6 +1,7 @@
 /** The store that a configuration names. The driver of MongoDB is loaded only where it is wanted. */
 import type { StoreEngine } from '../store.ts'
 import { openEmbeddedStore } from './embedded/index.ts'
+import { databaseOf, hostsOf } from './mongodb/url.ts'
 
 export type StoreConfig =
   | { readonly type: 'embedded'; readonly path: string }
@@ -20,7 +21,5 @@ export async function openStore(config: StoreConfig, log?: OpenLog): Promise<Sto
 /** Where the data is, for people: never with a user or password. */
 export function placeOf(config: StoreConfig): string {
   if (config.type === 'embedded') return `embedded, ${config.path}`
-  const hosts = /^mongodb(?:\+srv)?:\/\/(?:[^/?]*@)?([^/?@]+)/.exec(config.url)?.[1] ?? ''
-  const database = /^mongodb(?:\+srv)?:\/\/[^/?]+\/([^?]+)/.exec(config.url)?.[1] ?? 'consulate'
-  return `mongodb, ${hosts}/${database}`
+  return `mongodb, ${hostsOf(config.url)}/${databaseOf(config.url)}`
 }

@@ -119,13 +119,16 @@ export class Ring {
   }
 
   /**
-   * Awaited before each write. What is sealed with a secret that the rotation has left behind would be lost with it, so
-   * a process that could not look for a while looks first.
+   * Runs a write, at once or after another look. What is sealed with a secret that a rotation has left behind would be
+   * lost with it, so a process that could not look for a while looks first.
    * @throws {StoreUnavailable} also when the secret in use is not configured here
    */
-  async ready(): Promise<void> {
-    if (performance.now() - this.#noticed < this.#stale) return
-    if ((await this.notice()) === 'unknown') throw new StoreUnavailable(ROTATED)
+  writing<T>(write: () => Promise<T>): Promise<T> {
+    if (performance.now() - this.#noticed < this.#stale) return write()
+    return this.notice().then((found) => {
+      if (found === 'unknown') throw new StoreUnavailable(ROTATED)
+      return write()
+    })
   }
 
   async #look(): Promise<Notice> {

@@ -82,10 +82,7 @@ export function sealStore(store: Store, ring: Ring): Store {
   }
 
   return {
-    async put(record, mode) {
-      await ring.ready()
-      return store.put(seal(record), mode)
-    },
+    put: (record, mode) => ring.writing(() => store.put(seal(record), mode)),
     async get(kind, id) {
       const row = await store.get(kind, hashId(kind, id))
       return row && open(row)
@@ -115,10 +112,7 @@ export function sealStore(store: Store, ring: Ring): Store {
     },
     sweep: (limit) => store.sweep(limit),
     count: (kind) => store.count(kind),
-    async ping() {
-      await ring.ready()
-      await store.ping()
-    },
+    ping: () => ring.writing(() => store.ping()),
     close: () => store.close(),
   }
 }

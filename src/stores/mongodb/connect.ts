@@ -1,6 +1,7 @@
 /** Opens the connection: settings that keep the promises of the store, and one clear sentence when it cannot be used. */
 import { type Db, MongoClient, type MongoClientOptions, MongoServerError } from 'mongodb'
 import type { Document } from './document.ts'
+import { databaseOf } from './url.ts'
 
 export interface ConnectOptions {
   /** With credentials, so it is never shown. */
@@ -16,6 +17,9 @@ export interface Connection {
   readonly db: Db
   /** The hosts and the database, for people. */
   readonly place: string
+  /** Whether the driver itself sends a write once more that may not have arrived: with one number, so that the server
+   * does it once. It cannot where there is no replica set. */
+  readonly repeatsWrites: () => boolean
 }
 
 export const RECORDS = 'records'
@@ -53,7 +57,11 @@ export async function connect({ url, onCommand, patient }: ConnectOptions): Prom
     throw new Error('store.url: this is not the address of a MongoDB, as in mongodb://host:27017/consulate.')
   }
   if (onCommand) client.on('commandStarted', ({ commandName }) => onCommand(commandName))
-  const db = client.db(databaseOf(client))
+  let standalone = false
+  client.on('topologyDescriptionChanged', ({ newDescription: { servers } }) => {
+    for (const { type } of servers.values()) if (type !== 'Unknown') standalone = type === 'Standalone'
+  })
+  const db = client.db(databaseOf(url))
   const place = `${client.options.srvHost ?? client.options.hosts.join(',')}/${db.databaseName}`
   try {
     await client.connect()
@@ -64,12 +72,7 @@ export async function connect({ url, onCommand, patient }: ConnectOptions): Prom
     await client.close()
     throw new Error(`store.url: ${sentence(error, place)}`, { cause: error })
   }
-  return { client, db, place }
-}
-
-/** The driver calls it `test` when the URL names none. */
-function databaseOf(client: MongoClient): string {
-  return client.options.dbName && client.options.dbName !== 'test' ? client.options.dbName : 'consulate'
+  return { client, db, place, repeatsWrites: () => !standalone }
 }
 
 function sentence(error: unknown, place: string): string {

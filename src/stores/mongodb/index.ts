@@ -79,11 +79,11 @@ class MongoStore implements StoreEngine {
   }
 
   get(kind: string, id: string): Promise<StoredRecord | undefined> {
-    return this.#run(async () => this.#live(await this.#loader.load(keyOf(kind, id))))
+    return this.#look(async () => this.#live(await this.#loader.load(keyOf(kind, id))))
   }
 
   find(kind: string, by: 'uid' | 'userCode', value: string): Promise<StoredRecord | undefined> {
-    return this.#run(async () => this.#live(await this.#records.findOne({ [UNIQUE[by]]: keyOf(kind, value) })))
+    return this.#look(async () => this.#live(await this.#records.findOne({ [UNIQUE[by]]: keyOf(kind, value) })))
   }
 
   consume(kind: string, id: string, reuse?: Reuse): Promise<Consumption> {
@@ -135,7 +135,7 @@ class MongoStore implements StoreEngine {
     if (grantId !== undefined) filter.push({ g: text(grantId) })
     if (expiresBefore !== undefined) filter.push({ exp: { $lt: new Date(expiresBefore) } })
     if (after !== undefined) filter.push({ _id: { $gt: keyOf(kind, after) } })
-    return this.#run(async () => {
+    return this.#look(async () => {
       const cursor = this.#records.find({ $and: filter }).sort({ _id: 1 })
       const found = (await cursor.limit(limit + 1).toArray()).map(toRecord)
       const records = found.slice(0, limit)
@@ -149,12 +149,12 @@ class MongoStore implements StoreEngine {
   }
 
   count(kind: string): Promise<number> {
-    return this.#run(() => this.#records.countDocuments({ k: text(kind), ...alive(this.#now()) }))
+    return this.#look(() => this.#records.countDocuments({ k: text(kind), ...alive(this.#now()) }))
   }
 
   async scan(query: { limit: number; after?: string }): Promise<RowPage> {
     checkLimit('scan', query.limit)
-    return this.#run(() => scan(this.#records, query))
+    return this.#look(() => scan(this.#records, query))
   }
 
   async restore(rows: readonly StoredRow[]): Promise<number> {
@@ -167,7 +167,7 @@ class MongoStore implements StoreEngine {
   }
 
   size(): Promise<StoreSize> {
-    return this.#run(() => size(this.#records, this.#connection.db))
+    return this.#look(() => size(this.#records, this.#connection.db))
   }
 
   ping(): Promise<void> {
@@ -187,9 +187,14 @@ class MongoStore implements StoreEngine {
     return toRecord(document)
   }
 
-  async #run<T>(verb: () => Promise<T>): Promise<T> {
+  /** For verbs that only read. */
+  #look<T>(verb: () => Promise<T>): Promise<T> {
+    return this.#run(verb, AGAIN)
+  }
+
+  async #run<T>(verb: () => Promise<T>, attempts = this.#connection.repeatsWrites() ? 1 : AGAIN): Promise<T> {
     if (this.#closing) throw new StoreUnavailable('The database connection is closed.')
-    const running = whenSent(verb)
+    const running = whenSent(verb, attempts)
     this.#running.add(running)
     try {
       return await withDeadline(running)
@@ -201,17 +206,18 @@ class MongoStore implements StoreEngine {
   }
 }
 
-/** How often a verb begins again that found its connection pool emptied. */
+/** How often a verb is tried that found its connection pool emptied. */
 const AGAIN = 3
 
 /** When a connection breaks, the driver empties its pool and fails whoever waits for a connection, before anything was
- * sent. Beginning again is safe then, and spares a client the loss of the token that it has just spent. */
-async function whenSent<T>(verb: () => Promise<T>): Promise<T> {
+ * sent. Beginning again spares a client the loss of the token that it has just spent. It is safe for what only reads, and
+ * where the driver does not repeat writes; where it does, this may be its second attempt, and the first was done. */
+async function whenSent<T>(verb: () => Promise<T>, attempts: number): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await verb()
     } catch (error) {
-      if ((error as Error).name !== 'MongoPoolClearedError' || attempt === AGAIN) throw error
+      if ((error as Error).name !== 'MongoPoolClearedError' || attempt === attempts) throw error
       await sleep(20 * attempt)
     }
   }
