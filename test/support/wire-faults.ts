@@ -4,7 +4,8 @@
  */
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { BSON } from 'mongodb'
+import type { BSON } from 'mongodb'
+import { bodyOf, framed, messageOf } from './wire.ts'
 
 export interface WireFaults {
   readonly port: number
@@ -27,12 +28,6 @@ export interface WireError {
 }
 
 type Kind = 'refuse' | 'doubt' | 'garble'
-
-const OP_MSG = 2013
-/** Message length, request id, response to, opcode. */
-const HEADER = 16
-/** Flags, and the kind of the one section. */
-const PREFIX = 5
 
 export async function wireFaults(target: { host: string; port: number }): Promise<WireFaults> {
   const faults = new Map<string, { readonly kind: Kind; readonly error: WireError }>()
@@ -63,7 +58,7 @@ export async function wireFaults(target: { host: string; port: number }): Promis
         }
         shown += 1
         if (fault.kind === 'garble') near.write(Buffer.alloc(64, 0x5a))
-        else if (fault.kind === 'refuse') near.write(reply(message.readInt32LE(4), refusal(fault.error)))
+        else if (fault.kind === 'refuse') near.write(messageOf(0, message.readInt32LE(4), refusal(fault.error)))
         else {
           doubted.set(message.readInt32LE(4), fault.error)
           far.write(message)
@@ -76,7 +71,8 @@ export async function wireFaults(target: { host: string; port: number }): Promis
         const answered = message.readInt32LE(8)
         const error = doubted.get(answered)
         doubted.delete(answered)
-        near.write(error ? reply(answered, { ...bodyOf(message), writeConcernError: described(error) }) : message)
+        const body = { ...bodyOf(message), ...(error && { writeConcernError: described(error) }) }
+        near.write(error ? messageOf(0, answered, body) : message)
       }),
     )
   })
@@ -97,35 +93,6 @@ export async function wireFaults(target: { host: string; port: number }): Promis
       await new Promise((resolve) => server.close(resolve))
     },
   }
-}
-
-/** Calls back with one whole message at a time. */
-function framed(take: (message: Buffer) => void): (chunk: Buffer) => void {
-  let pending = Buffer.alloc(0)
-  return (chunk) => {
-    pending = Buffer.concat([pending, chunk])
-    while (pending.length >= 4 && pending.length >= pending.readInt32LE(0)) {
-      const length = pending.readInt32LE(0)
-      take(pending.subarray(0, length))
-      pending = pending.subarray(length)
-    }
-  }
-}
-
-/** The document of a command or an answer, or undefined for an older kind of message. */
-function bodyOf(message: Buffer): BSON.Document | undefined {
-  if (message.readInt32LE(12) !== OP_MSG) return undefined
-  const at = HEADER + PREFIX
-  return BSON.deserialize(message.subarray(at, at + message.readInt32LE(at)))
-}
-
-function reply(to: number, body: BSON.Document): Buffer {
-  const document = BSON.serialize(body)
-  const message = Buffer.alloc(HEADER + PREFIX)
-  message.writeInt32LE(message.length + document.length, 0)
-  message.writeInt32LE(to, 8)
-  message.writeInt32LE(OP_MSG, 12)
-  return Buffer.concat([message, document])
 }
 
 const described = ({ code, codeName }: WireError) => ({ code, codeName, errmsg: `a fault of the tests: ${codeName}` })
