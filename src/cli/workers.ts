@@ -43,12 +43,18 @@ export async function startWorkers(count: number, log: Log): Promise<Workers> {
     const worker = cluster.fork()
     endWhatIsLostWith(worker)
     const began = performance.now()
+    let served = false
+    worker.on('message', (message) => {
+      served ||= message === READY
+    })
     worker.once('exit', (code, signal) => {
-      if (closing || !started) return
+      // One that cannot start among the first ends them all.
+      if (closing || !(started || served)) return
       const steady = performance.now() - began > STEADY_MS
       delay = steady ? FIRST_DELAY_MS : Math.min(delay * 2, MAX_DELAY_MS)
       log.error({ worker: worker.process.pid, code, signal, delay }, 'a worker ended; another one is started')
-      setTimeout(() => closing || start(), delay).unref()
+      // It also keeps this process alive when no worker does.
+      setTimeout(() => closing || start(), delay)
     })
     return worker
   }
@@ -58,18 +64,18 @@ export async function startWorkers(count: number, log: Log): Promise<Workers> {
   process.once('exit', () => {
     for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL')
   })
-  const first: Worker[] = []
   try {
     // One before the others, so that what is wrong with all of them is said once.
-    first.push(await ready(start()))
-    first.push(...(await Promise.all(Array.from({ length: count - 1 }, () => ready(start())))))
+    await ready(start())
+    await Promise.all(Array.from({ length: count - 1 }, () => ready(start())))
   } catch (error) {
     closing = true
     await end()
     throw error
   }
   started = true
-  log.info({ workers: first.map(({ process: { pid } }) => pid) }, 'all workers take requests')
+  const workers = Object.values(cluster.workers ?? {}).map((worker) => worker?.process.pid)
+  log.info({ workers }, 'all workers take requests')
 
   async function end(): Promise<void> {
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
@@ -84,8 +90,8 @@ export async function startWorkers(count: number, log: Log): Promise<Workers> {
   }
 }
 
-/** A connection on its way to a worker that dies would stay open for ever, with nobody to answer it: Node forgets it, but
- * does not close it. Whoever is closed out asks again. */
+/** A connection on its way to a worker that dies would stay open for ever, with nobody to answer it: Node (20, 22 and 24)
+ * forgets it, but does not close it. Whoever is closed out asks again. */
 function endWhatIsLostWith({ process: child }: Worker): void {
   const sent = new Set<Handle>()
   const send = child.send.bind(child) as (message: unknown, handle?: unknown, ...rest: unknown[]) => boolean

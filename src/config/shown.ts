@@ -13,7 +13,7 @@ export function formatPath(path: readonly PropertyKey[]): string {
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`
     else if (/^[A-Za-z_$][\w$]*$/.test(String(part))) text += text === '' ? String(part) : `.${String(part)}`
-    else text += `[${JSON.stringify(String(part))}]`
+    else text += `[${withoutPasswords(JSON.stringify(String(part)))}]`
   }
   return text
 }
@@ -32,8 +32,13 @@ export function shown(path: string, value: unknown): string | undefined {
   if (isSecretPath(path)) return '***'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object' && value !== null) return 'a mapping'
-  const text = JSON.stringify(value).replace(/\/\/[^/@\s"]*@/g, '//***@')
+  const text = withoutPasswords(JSON.stringify(value))
   return text.length > 120 ? `${text.slice(0, 119)}…` : text
+}
+
+/** Of URLs; whole in one of a database, wherever it was written by mistake: a password in it may hold any character. */
+function withoutPasswords(text: string): string {
+  return text.replace(/mongodb(\+srv)?:.*"/gis, 'mongodb$1://***"').replace(/\/\/[^/@\s"]*@/g, '//***@')
 }
 
 export function problemAt(path: string, value: unknown, remedy: string): Problem {

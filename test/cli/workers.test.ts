@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { expect } from 'chai'
 import { stringify } from 'yaml'
 import { obtainTokens, refresh, register } from '../support/client.ts'
@@ -44,6 +45,10 @@ describe('consulate serve --workers', function () {
     const line = out.split('\n').find((each) => each.includes('all workers take requests')) ?? '{}'
     return { program, pids: JSON.parse(line).workers }
   }
+
+  /** On Linux, where the tests of this project run. */
+  const childrenOf = async (pid: number) =>
+    (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').filter(Boolean).map(Number)
 
   const alive = (pid: number) => {
     try {
@@ -101,6 +106,25 @@ describe('consulate serve --workers', function () {
     expect(out).to.include(`"worker":${pids[1]}`)
     await until(async () => (await program.says('listening')).split('"listening"').length - 1 >= 4)
     await obtainTokens(url, client)
+  })
+
+  it('replaces one that died while the others were starting', async () => {
+    await configure()
+    const program = at.start(['serve', '--workers', '3'])
+    await until(async () => (await childrenOf(program.pid)).length > 1)
+    const [firstborn] = await childrenOf(program.pid)
+    process.kill(firstborn ?? 0, 'SIGKILL')
+    await program.says('all workers take requests')
+    await until(async () => (await childrenOf(program.pid)).length === 3)
+    await program.says('a worker ended; another one is started')
+  })
+
+  it('goes on when all of its workers died at once', async () => {
+    await configure()
+    const { program, pids } = await start()
+    for (const pid of pids) process.kill(pid, 'SIGKILL')
+    await until(async () => (await program.says('listening')).split('"listening"').length - 1 >= 6)
+    await obtainTokens(url, await register(url))
   })
 
   it('leaves no worker behind when its primary is killed', async () => {

@@ -77,6 +77,23 @@ describe('a MongoDB that answers with errors', function () {
   }
   const writes = Object.entries(commands).filter(([command]) => command !== 'find')
 
+  it('is asked for the majority and its journal by every write, and for what the majority has by every read', async () => {
+    const here = await opened()
+    for (const [command, verb] of Object.entries(commands)) {
+      const seen: object[] = []
+      const watch = ({ writeConcern, readConcern }: Record<string, object>) =>
+        seen.push({ writeConcern, readConcern }) < 0
+      faults.refuse(command, { code: 0, codeName: '', when: watch })
+      await verb(here)
+      const asked =
+        command === 'find'
+          ? { writeConcern: undefined, readConcern: { level: 'majority' } }
+          : { writeConcern: { w: 'majority', j: true }, readConcern: undefined }
+      expect(seen.length).to.be.above(0)
+      for (const each of seen) expect(each, command).to.deep.equal(asked)
+    }
+  })
+
   for (const [code, codeName] of [
     [10107, 'NotWritablePrimary'],
     [189, 'PrimarySteppedDown'],
