@@ -33,6 +33,7 @@ import { openResources } from './provider/resources.ts'
 import { buildServer } from './server.ts'
 import type { StoreEngine } from './store.ts'
 import { refuseHalfImported } from './stores/move/marker.ts'
+import { asOneRequest, patient } from './stores/patience.ts'
 import { Ring } from './stores/ring.ts'
 import { sealStore } from './stores/seal.ts'
 import { startUpkeep } from './stores/upkeep.ts'
@@ -74,7 +75,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
 
   const ring = await Ring.open(parts.store, config)
   await refuseHalfImported(parts.store, ring)
-  const store = sealStore(parts.store, ring)
+  const store = patient(sealStore(parts.store, ring))
   const keyring = await openKeyring(store)
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const idps = openIdps(config.idps, parts.adapters, {
@@ -133,10 +134,11 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       leaveWithError: (ctx, target) => leaveWithError(ctx, target, 'request_refused'),
     }),
   })
+  const answer = app.callback()
   const upkeep = startUpkeep({ store: parts.store, ring, log })
 
   return {
-    handler: app.callback(),
+    handler: (req, res) => asOneRequest(() => answer(req, res)),
     async close() {
       upkeep.stop()
       await demo?.close()

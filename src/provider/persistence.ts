@@ -76,10 +76,15 @@ class StoredModel implements Adapter {
     const payload = this.#payload(record)
     if (this.#model === 'AuthorizationCode' || this.#model === 'RefreshToken') {
       refuseOtherResource(payload?.resource)
-      if (record?.grantId) this.#reads.begin('Grant', record.grantId)
-      if (record?.accountId) this.#reads.begin('Account', record.accountId)
+      if (Provider.ctx?.oidc?.route === 'token') this.#readOwners(record)
     }
     return payload
+  }
+
+  /** Side by side, since a token request looks at both of them next. */
+  #readOwners(record: StoredRecord | undefined): void {
+    if (record?.grantId) this.#reads.begin('Grant', record.grantId)
+    if (record?.accountId) this.#reads.begin('Account', record.accountId)
   }
 
   /** With the client of a token request goes what it presents. */

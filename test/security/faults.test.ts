@@ -2,22 +2,10 @@ import { expect } from 'chai'
 import { z } from 'zod'
 import { defineAdapter } from '../../src/adapter.ts'
 import { Browser, walk } from '../../src/demo/driver.ts'
-import { type StoreEngine, StoreUnavailable } from '../../src/store.ts'
+import { StoreUnavailable } from '../../src/store.ts'
 import { authorizationRequest, exchange, obtainTokens, refresh, register, signIn } from '../support/client.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
-
-/** Calls `before` with the name and the first argument of each verb, in front of it. */
-function observed(store: StoreEngine, before: (verb: string, argument: unknown) => Promise<void>): StoreEngine {
-  return new Proxy(store, {
-    get(target, name: string) {
-      const verb = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>
-      return async (...args: unknown[]) => {
-        await before(name, args[0])
-        return verb.apply(target, args)
-      }
-    },
-  })
-}
+import { observed } from '../support/observed.ts'
 
 describe('a store that fails in the middle of a request', () => {
   let issuer: TestIssuer

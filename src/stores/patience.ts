@@ -1,0 +1,76 @@
+/**
+ * How long one request waits for the store in all. A store bounds each of its verbs; a request makes several, one after
+ * the other, and some of them only to clean up after one that failed. Here they share one bound, and a store that did not
+ * answer is not asked again for the same request.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { isStoreUnavailable, type Store, StoreUnavailable } from '../store.ts'
+
+/** Milliseconds. With what else a request takes it stays below three seconds. */
+const PATIENCE_MS = 2500
+/** Milliseconds of waiting after which verbs get a bound here; before that their own is enough. */
+const NOTICED_MS = 250
+
+interface Request {
+  /** Milliseconds that the store has taken, verbs side by side counted once. */
+  spent: number
+  running: number
+  since: number
+  away?: StoreUnavailable
+}
+
+const requests = new AsyncLocalStorage<Request>()
+
+/** Whatever `work` asks of a {@link patient} store belongs to one request. */
+export function asOneRequest<T>(work: () => T): T {
+  return requests.run({ spent: 0, running: 0, since: 0 }, work)
+}
+
+export function patient(store: Store): Store {
+  return {
+    put: (record, mode) => ask(() => store.put(record, mode)),
+    get: (kind, id) => ask(() => store.get(kind, id)),
+    find: (kind, by, value) => ask(() => store.find(kind, by, value)),
+    consume: (kind, id, reuse) => ask(() => store.consume(kind, id, reuse)),
+    take: (kind, id) => ask(() => store.take(kind, id)),
+    delete: (kind, id) => ask(() => store.delete(kind, id)),
+    deleteGrant: (grantId) => ask(() => store.deleteGrant(grantId)),
+    list: (query) => ask(() => store.list(query)),
+    sweep: (limit) => ask(() => store.sweep(limit)),
+    count: (kind) => ask(() => store.count(kind)),
+    ping: () => ask(() => store.ping()),
+    close: () => store.close(),
+  }
+}
+
+async function ask<T>(verb: () => Promise<T>): Promise<T> {
+  const request = requests.getStore()
+  if (!request) return verb()
+  if (request.away) throw request.away
+  if (request.running === 0) request.since = performance.now()
+  request.running += 1
+  try {
+    return await bounded(verb(), request.spent)
+  } catch (error) {
+    if (isStoreUnavailable(error)) request.away = error
+    throw error
+  } finally {
+    request.running -= 1
+    if (request.running === 0) request.spent += performance.now() - request.since
+  }
+}
+
+async function bounded<T>(answer: Promise<T>, spent: number): Promise<T> {
+  if (spent < NOTICED_MS) return answer
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new StoreUnavailable(LATE)), Math.max(0, PATIENCE_MS - spent))
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const LATE = `The store took more than ${PATIENCE_MS} ms of one request.`
