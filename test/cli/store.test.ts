@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { stringify } from 'yaml'
 import { obtainTokens, type Registered, refresh, register } from '../support/client.ts'
-import { leaveOut } from '../support/leave-out.ts'
-import { database, REMEDY, sharedEngine, type TestDatabase } from '../support/mongo.ts'
+import { database, sharedEngine, type TestDatabase } from '../support/mongo.ts'
+import { leaveOutMongo } from '../support/needs-mongo.ts'
 import { freePort, type Program, Workplace } from './support.ts'
 
 const SECRET = '5f1c9a7e3b2d4860a1f7c3e95b8d2046e7a9c1f3b5d70824'
@@ -65,7 +65,7 @@ describe('the commands for the store', function () {
 
   it('move a running service from the embedded store to MongoDB and lose nobody', async function () {
     const engine = await sharedEngine()
-    if (!engine) leaveOut(this, 'no MongoDB', REMEDY)
+    if (!engine) leaveOutMongo(this)
     db = database(engine)
     await configure('embedded.yaml')
     await configure('mongodb.yaml', { store: { type: 'mongodb', url: db.url } })

@@ -8,9 +8,10 @@ import {
   refresh,
   register,
   signIn,
+  type Tokens,
 } from '../support/client.ts'
-import { leaveOut } from '../support/leave-out.ts'
-import { REMEDY, sharedEngine } from '../support/mongo.ts'
+import { sharedEngine } from '../support/mongo.ts'
+import { leaveOutMongo } from '../support/needs-mongo.ts'
 import { embeddedData, mongoData, type Replicas, type SharedData, startReplicas } from '../support/replicas.ts'
 
 const REPLICAS = 3
@@ -29,7 +30,7 @@ for (const [engine, open] of Object.entries({
 
     before(async function () {
       const data = await open()
-      if (!data) leaveOut(this, 'no MongoDB', REMEDY)
+      if (!data) leaveOutMongo(this)
       replicas = await startReplicas(REPLICAS, data)
     })
     after(() => replicas?.close())
@@ -110,6 +111,20 @@ for (const [engine, open] of Object.entries({
       expect((await refresh(replicas.url, client, first.refresh_token)).status).to.equal(400)
       const after = await onEach(() => refresh(replicas.url, client, second.body.refresh_token))
       expect(statuses(after)).to.deep.equal([400, 400, 400])
+    })
+
+    it('give nothing that lasts to refreshes that meet the end of their grant', async () => {
+      for (let round = 0; round < 5; round++) {
+        const tokens = await obtainTokens(replicas.url, client)
+        const [, ...answers] = await Promise.all([
+          postForm(`${replicas.url}/revoke`, { client_id: client.client_id, token: tokens.refresh_token }),
+          ...[0, 1].map(() => refresh<Tokens & { error?: string }>(replicas.url, client, tokens.refresh_token)),
+        ])
+        for (const { status, body } of answers) {
+          if (status !== 200) expect([status, body.error]).to.deep.equal([400, 'invalid_grant'])
+          else expect((await refresh(replicas.url, client, body.refresh_token)).status).to.equal(400)
+        }
+      }
     })
 
     it('know of a revoked grant at once', async () => {

@@ -67,7 +67,7 @@ describe('MongoDB behind TLS', function () {
   this.timeout(30_000)
   needsEngine()
 
-  let folder: string
+  let folder = ''
   let db: TestDatabase
   let server: Server
   let url: string
@@ -100,7 +100,7 @@ describe('MongoDB behind TLS', function () {
   after(async () => {
     server?.close()
     await db?.drop()
-    await rm(folder, { recursive: true, force: true })
+    if (folder) await rm(folder, { recursive: true, force: true })
   })
 
   it('is reached by an address that names its certificate authority', async () => {

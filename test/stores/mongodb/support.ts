@@ -1,12 +1,12 @@
 /** What the suites of the MongoDB store share: whether this machine has an engine to run them on. */
-import { leaveOut } from '../../support/leave-out.ts'
-import { type Engine, REMEDY, sharedEngine } from '../../support/mongo.ts'
+import { type Engine, sharedEngine } from '../../support/mongo.ts'
+import { leaveOutMongo } from '../../support/needs-mongo.ts'
 
 /** Leaves the surrounding suite out when no engine can be found. */
 export function needsEngine(): void {
   before(async function () {
     this.timeout(60_000)
-    if (!(await sharedEngine())) leaveOut(this, 'no MongoDB', REMEDY)
+    if (!(await sharedEngine())) leaveOutMongo(this)
   })
 }
 
@@ -16,11 +16,12 @@ export function needsReplicaSet(members: number): void {
   before(async function () {
     this.timeout(60_000)
     const engine = await sharedEngine()
-    if (engine && engine.members >= members) return
+    if (!engine) leaveOutMongo(this)
+    if (engine.members >= members) return
     const suite = this.test?.parent
     const titles = suite?.tests.map((test) => `\n       - ${suite.title}: ${test.title}`).join('')
     console.error(
-      `\n  !! NOT RUN, the topology is ${engine?.description ?? 'none'}; set MONGODB_URI to a replica set of ${members} members or more:${titles}\n`,
+      `\n  !! NOT RUN, the topology is ${engine.description}; set MONGODB_URI to a replica set of ${members} members or more:${titles}\n`,
     )
     this.skip()
   })
