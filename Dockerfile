@@ -1,5 +1,5 @@
-# Three stages: compile, install what runs, and an image of nothing but that. About 180 MB: 127 of them are Node itself,
-# 41 the packages, 11 Alpine with the C++ library.
+# Three stages: compile, install what runs, and an image of nothing but that. About 180 MB by the sum of its parts: 127 of
+# them are Node itself, 41 the packages, 11 Alpine with the C++ library.
 
 FROM node:24.21-alpine3.22 AS build
 WORKDIR /build
@@ -29,7 +29,8 @@ WORKDIR /var/lib/consulate
 VOLUME /var/lib/consulate
 EXPOSE 3000
 STOPSIGNAL SIGTERM
-# By address: health is answered under any name. 503 while the store cannot be written.
+# By address: health is answered under any name. 503 while the store cannot be written. Set CONSULATE_PORT to the
+# `listen.port` of the configuration when that is not 3000.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
   CMD wget -q -O /dev/null "http://127.0.0.1:${CONSULATE_PORT:-3000}/healthz"
 ENTRYPOINT ["node", "/app/node_modules/consulate/dist/src/cli/index.js"]

@@ -43,6 +43,7 @@ export { ConfigError, parseConfig } from './config/load.ts'
 export type { Config, ConfigInput } from './config/schema.ts'
 export type { Store, StoreEngine } from './store.ts'
 export { openEmbeddedStore } from './stores/embedded/index.ts'
+export { migrateStore, openStore } from './stores/open.ts'
 
 export interface IssuerParts {
   readonly adapters: readonly AdapterType[]

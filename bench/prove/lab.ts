@@ -59,6 +59,8 @@ export class IssuerProcess {
     this.port = port
     this.#config = config
     this.#log = log
+    // However this process ends, it leaves nothing behind.
+    process.once('exit', () => this.#child?.kill('SIGKILL'))
   }
 
   async start(): Promise<void> {

@@ -57,8 +57,10 @@ async function once(store: StoreName, scale: number, what: string, breaker: Brea
     let restoredAt: number | undefined
 
     const client = await register(lab.url)
-    const load = Array.from({ length: REFRESHERS }, async (_, process) => {
-      let token = (await obtainTokens(lab.url, client)).refresh_token
+    const tokens: string[] = []
+    for (let n = 0; n < REFRESHERS; n++) tokens.push((await obtainTokens(lab.url, client)).refresh_token)
+    const load = tokens.map(async (first, process) => {
+      let token = first
       while (!stopped) {
         const form = { grant_type: 'refresh_token', client_id: client.client_id, refresh_token: token }
         const sink = into

@@ -54,7 +54,7 @@ export async function proveCodes(store: StoreName, scale: number): Promise<Proof
 }
 
 /** Seconds. Short, because each round waits for its end. */
-const WINDOW = 3
+const WINDOW = 5
 
 export async function proveRefreshes(store: StoreName, scale: number): Promise<Proof> {
   const rounds = Math.max(1, Math.round(50 * scale))

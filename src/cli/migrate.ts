@@ -21,10 +21,10 @@ export function migrateCommand(): Command {
 async function migrate(options: { config?: string }): Promise<void> {
   const { sourceToServe } = await import('./source.ts')
   const { store } = (await sourceToServe(options.config, undefined)).config
-  const { openStore, placeOf } = await import('../stores/open.ts')
-  if (store.type === 'mongodb') {
-    const { migrateMongo } = await import('../stores/mongodb/index.ts')
-    const { created, refused, version } = await migrateMongo({ url: store.url })
+  const { migrateStore, openStore, placeOf } = await import('../stores/open.ts')
+  const migration = await migrateStore(store)
+  if (migration) {
+    const { created, refused, version } = migration
     console.log(created.length === 0 ? 'Every index was there.' : `Indexes made: ${created.join(', ')}.`)
     if (refused.length > 0) {
       console.error(

@@ -133,8 +133,8 @@ async function create(records: Collection<Document>, { key, ...options }: Index)
     await records.createIndex(key, options)
     return true
   } catch (error) {
-    if (!(error instanceof MongoServerError) || !UNSUPPORTED.has(error.code)) throw failed(options.name, error)
-    if (options.unique) throw failed(options.name, error)
+    const known = error instanceof MongoServerError && UNSUPPORTED.has(error.code)
+    if (!known || options.unique) throw failed(options.name, error)
     // Expired records are found by it all the same.
     if (options.expireAfterSeconds !== undefined) await records.createIndex(key).catch(() => undefined)
     return false
@@ -143,5 +143,10 @@ async function create(records: Collection<Document>, { key, ...options }: Index)
 
 function failed(name: string, cause: unknown): Error {
   const why = cause instanceof MongoServerError ? `code ${cause.code}` : 'no answer'
-  return new Error(`store.url: the index "${name}" could not be made (${why}), and Consulate needs it.`, { cause })
+  return new Error(
+    `store.url: the index "${name}" could not be made (${why}); run "consulate migrate" again, or use another database.`,
+    {
+      cause,
+    },
+  )
 }

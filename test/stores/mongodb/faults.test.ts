@@ -64,7 +64,7 @@ describe('a MongoDB that answers with errors', function () {
       when: (command) => command.indexes[0].unique === true,
     })
     const error = await outcome(migrateMongo({ url }))
-    expect(String(error)).to.match(/store\.url: the index "uid" could not be made \(code 67\)/)
+    expect(String(error)).to.match(/store\.url: the index "uid" could not be made \(code 67\);/)
     expect(String(await outcome(openMongoStore({ url })))).to.match(/run "consulate migrate"/)
   })
 
