@@ -13,7 +13,7 @@ import type { Demo } from './demo/mount.ts'
 import { Failure } from './errors.ts'
 import { guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
-import { openAttempts } from './interaction/attempt.ts'
+import { callbackUrl, openAttempts } from './interaction/attempt.ts'
 import { leaveWithError } from './interaction/back.ts'
 import { openBrowserBinding } from './interaction/browser.ts'
 import { openFormGuard } from './interaction/form-guard.ts'
@@ -77,6 +77,8 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const idps = openIdps(config.idps, parts.adapters, {
     fetch: guardedFetch({ timeoutMs: 5000, maxBytes: 1024 * 1024, allowPrivate: true }),
+    redirectUri: (id) => callbackUrl(issuer, base, id),
+    warn: (fields, message) => log.warn(fields, message),
     now: () => new Date(now()),
   })
   const resources = openResources(config.resources)

@@ -37,6 +37,11 @@ interface Saved {
   readonly browser: string
 }
 
+/** The one redirect URI of an IdP. @param base the path of the issuer, without a trailing slash */
+export function callbackUrl(issuer: URL, base: string, idp: string): URL {
+  return new URL(`${issuer.origin}${base}/callback/${idp}`)
+}
+
 export function openAttempts(store: Store, issuer: URL, base: string, now: () => number): Attempts {
   // The prefix needs https; a browser then refuses the cookie from any other host or path.
   const secure = issuer.protocol === 'https:'
@@ -53,8 +58,14 @@ export function openAttempts(store: Store, issuer: URL, base: string, now: () =>
       throw new Failure('wrong_browser', 'the login cookie is missing or belongs to another attempt')
     }
     const { nonce, codeVerifier, hints } = saved
-    const redirectUri = new URL(`${issuer.origin}${base}/callback/${idp}`)
-    const login = { redirectUri, state, nonce, codeVerifier, codeChallenge: digest(codeVerifier), hints }
+    const login = {
+      redirectUri: callbackUrl(issuer, base, idp),
+      state,
+      nonce,
+      codeVerifier,
+      codeChallenge: digest(codeVerifier),
+      hints,
+    }
     return { uid: saved.uid, idp, login }
   }
 
