@@ -6,7 +6,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import type { AdapterType, Fetch, Host, IdpAdapter } from '../adapter.ts'
-import { checkIdps } from '../config/adapters.ts'
+import { adapterOptions, checkIdps } from '../config/adapters.ts'
 import type { IdpConfig } from '../config/schema.ts'
 
 export interface OpenIdp {
@@ -14,6 +14,8 @@ export interface OpenIdp {
   /** What people see on the button. */
   readonly name: string
   readonly type: string
+  /** Whose e-mail addresses lead here. */
+  readonly domains: readonly string[]
   readonly adapter: IdpAdapter
 }
 
@@ -42,11 +44,12 @@ export function openIdps(
   if (problem) throw new Error(`${problem.path}: ${problem.remedy}`)
   const open = new Map<string, OpenIdp>()
   for (const idp of idps) {
-    const { id, type, name, ...options } = idp
+    const { id, type, name, domains = [] } = idp
     if (open.has(id)) throw new Error(`two IdPs have the id ${id}`)
     const host = hostOf(id, services)
     const found = types.find((each) => each.type === type)
-    if (found) open.set(id, { id, name, type, adapter: found.open(found.options.parse(options), host) })
+    if (!found) continue
+    open.set(id, { id, name, type, domains, adapter: found.open(found.options.parse(adapterOptions(idp)), host) })
   }
   return open
 }
