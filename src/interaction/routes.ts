@@ -25,7 +25,7 @@ const FORM_LIMIT = 16 * 1024
 const MAX_SHOWN = 254
 const NO_ADDRESS = 'This is not an e-mail address. Write all of it, like name@example.com.'
 const UNKNOWN_DOMAIN =
-  'No sign-in here belongs to what stands after the @. Check the spelling, or choose from the list.'
+  'The part after the @ belongs to none of the sign-ins below. Check the spelling, or choose one from the list.'
 
 export function interactionRoutes(parts: InteractionParts): Router {
   const { base, port, attempts, forms, pages } = parts

@@ -30,9 +30,9 @@ export function openLogos(logos: ReadonlyMap<string, Logo>, basePath = ''): Logo
       ctx.status = 200
       ctx.set({
         'Content-Type': logo.type,
-        // Opened by its address an SVG is a document. This one may run no script, load nothing, and has no origin.
+        // Opened by its address an SVG is a document. This one may run no script, load nothing, and has no origin. That no
+        // browser takes it for another type is seen to by `http/headers.ts`.
         'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
-        'X-Content-Type-Options': 'nosniff',
         // Asked for anew with each page, so that a changed logo shows at once; the answer is nearly always 304.
         'Cache-Control': 'no-cache',
         ETag: logo.etag,

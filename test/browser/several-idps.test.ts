@@ -127,7 +127,9 @@ describe('several IdPs in a real browser', function () {
     await page.keyboard.type('ada@elsewhere.example')
     await Promise.all([page.waitForResponse(/choose/), page.keyboard.press('Enter')])
     await page.getByRole('alert').waitFor()
-    expect(await page.getByRole('alert').textContent()).includes('No sign-in here belongs to what stands after the @')
+    expect(await page.getByRole('alert').textContent()).includes(
+      'The part after the @ belongs to none of the sign-ins below',
+    )
     expect(await page.getByLabel('Your e-mail address at work').inputValue()).equal('ada@elsewhere.example')
     await look('several-unknown')
     await page.getByLabel('Your e-mail address at work').press('Control+A')

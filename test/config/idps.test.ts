@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { PNG, SVG } from '../support/logos.ts'
-import { parse, problemsIn, sound } from './support.ts'
+import { parse, problemsIn, SECRET, sound } from './support.ts'
 
 const withIdps = (...changes: Record<string, unknown>[]) => {
   const settings = sound()
@@ -40,6 +41,17 @@ describe('the domains of IdPs', () => {
 
   it('are refused as an empty list', async () => {
     expect(await told({ domains: [] })).to.deep.equal(['idps[0].domains: Write at least 1 entry.'])
+  })
+})
+
+describe('docs/idps/several.md', () => {
+  it('holds an example that lacks nothing but the logos', async () => {
+    const text = readFileSync(new URL('../../docs/idps/several.md', import.meta.url), 'utf8')
+    const example = /```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? ''
+    const whole = `issuer: https://auth.example.com\nsecret: ${SECRET}\n${example}`
+    const env = { ENTRA_CLIENT_SECRET: 'from-the-portal', PARTNERS_CLIENT_SECRET: 'from-the-partners' }
+    const paths = (await problemsIn(whole, env)).map(({ path }) => path)
+    expect(paths).to.deep.equal(['idps[0].logo', 'idps[1].logo'])
   })
 })
 

@@ -80,7 +80,7 @@ describe('choosing where to sign in', () => {
         const open = await chooser()
         const page = await answer(open, address)
         expect(page.status).to.equal(400)
-        expect(page.html).to.include('No sign-in here belongs to what stands after the @').and.include(address)
+        expect(page.html).to.include('The part after the @ belongs to none of the sign-ins below').and.include(address)
         expect((await answer({ ...open, page }, ADDRESS)).title).to.include('Sign-in of contoso')
       })
     }

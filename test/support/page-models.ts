@@ -93,6 +93,7 @@ export const variants: Variants = {
   failure: {
     back: failure,
     bare: { title: failure.title, words: failure.words, remedy: failure.remedy, reference: failure.reference },
+    advice: { ...failure, link: { url: `https://login.example.com/${'p'.repeat(400)}?a=b&c=d`, label: long } },
     long: { ...filledWith(failure, long), back: { url: 'cursor://anysphere.cursor-mcp/oauth/callback', host: long } },
   },
   landing: {
