@@ -134,10 +134,12 @@ export function interactionRoutes(parts: InteractionParts): Router {
     return [...parts.idps.values()].filter(({ id }) => resource.idps?.includes(id) ?? true)
   }
 
-  /** Where an approved request goes when there is nothing to choose: to the only IdP, or to that of the client's hint. */
+  /** Where Approve leads when there is nothing to choose: to the only IdP, or to that of the client's hint. Not by the hint
+   * for whoever comes back to approve again: the client may be wrong about who sits there. */
   function destination(request: PendingAuthorization): OpenIdp | undefined {
     const allowed = idpsFor(request)
-    return allowed.length === 1 ? allowed[0] : idpOfAddress(request.hints.loginHint, allowed)
+    if (allowed.length === 1) return allowed[0]
+    return request.approved ? undefined : idpOfAddress(request.hints.loginHint, allowed)
   }
 
   function formOf(request: PendingAuthorization, path: string) {

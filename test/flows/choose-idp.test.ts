@@ -158,6 +158,14 @@ describe('choosing where to sign in', () => {
       })
     }
 
+    it('leaves the choice to whoever comes back from there', async () => {
+      const consent = await openConsent(issuer.url, client, { ...demo(), login_hint: ADDRESS })
+      await approve(consent)
+      const { page } = await consent.browser.open(consent.page.url)
+      expect(page?.html).to.include('After you approve, you choose where to sign in')
+      expect((await approve({ ...consent, page: page ?? consent.page })).title).to.include('Choose where to sign in')
+    })
+
     it('leads to no IdP that the server is not for', async () => {
       const { page } = await chooser({ login_hint: ADDRESS, resource: `${issuer.url}/contoso/mcp` })
       expect(offered(page)).to.deep.equal(['partners', 'dev'])
