@@ -3,6 +3,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { stringify } from 'yaml'
+import { adapters } from '../../adapters/index.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { PNG, SVG } from '../support/logos.ts'
 import { parse, problemsIn, SECRET, sound } from './support.ts'
 
@@ -83,6 +86,9 @@ describe('the logo of an IdP', () => {
     expect(await told({ logo: 'logos/contoso.svg' })).to.deep.equal([
       'idps[0].logo: Create the file /etc/consulate/logos/contoso.svg; it does not exist.',
     ])
+    const logo = await file('beside.svg', SVG)
+    const config = await file('consulate.yaml', stringify(withIdps({ logo: './beside.svg' })))
+    expect((await loadConfig(config, adapters)).config.idps[0]?.logo).to.equal(logo)
   })
 
   for (const [title, content] of [
