@@ -64,6 +64,26 @@ export interface Identity {
   readonly claims: Claims
   /** What `refresh` needs to ask the IdP again, for instance a refresh token. Sealed at rest, never given out. */
   readonly secret?: string
+  /** The session at the IdP, the `sid` by which a back-channel logout names it. */
+  readonly session?: string
+}
+
+/** What a back-channel logout ends (OpenID Connect Back-Channel Logout 1.0): a user, one of their sessions, or both. */
+export interface LogoutNotice {
+  readonly subject?: string
+  readonly session?: string
+  /** Never seen before and never again (`jti`). */
+  readonly id: string
+}
+
+/** One thing that `consulate doctor` looked at. */
+export interface Finding {
+  readonly step: string
+  readonly state: 'good' | 'warning' | 'bad' | 'skipped'
+  /** What was found, without anything secret. */
+  readonly detail: string
+  /** What the operator should do; for `warning` and `bad`. */
+  readonly remedy?: string
 }
 
 export interface UpstreamToken {
@@ -78,11 +98,19 @@ export interface IdpAdapter {
   /** Verifies what came back and names the user. `callback` is the browser's request to `redirectUri`.
    * @throws {LoginRefused} for anything but a proven identity. */
   finish(login: Login, callback: Request): Promise<Identity>
-  /** Re-checks a user when one of our refresh tokens is used.
-   * @throws {LoginRefused} when access has ended. */
+  /** Re-checks a user when one of our refresh tokens is used, and answers who they are now.
+   * @throws {LoginRefused} `denied` or `not_allowed` when access has ended; anything else leaves it open. */
   refresh?(identity: Identity): Promise<Identity>
   /** A token for an upstream API, for token exchange by policy only (RFC 8693). */
   exchange?(identity: Identity, target: { resource: string; scopes: readonly string[] }): Promise<UpstreamToken>
+  /** Where a browser ends its session at the IdP, to come back to `returnTo` (OpenID Connect RP-Initiated Logout 1.0).
+   * Undefined when the IdP has no such place. */
+  endSession?(returnTo: URL): Promise<URL | undefined>
+  /** Verifies a logout token that the IdP posted to us (OpenID Connect Back-Channel Logout 1.0 section 2.6).
+   * @throws {LoginRefused} `invalid` */
+  loggedOut?(token: string): Promise<LogoutNotice>
+  /** Looks at what usually goes wrong between us and the IdP, for `consulate doctor`. Never throws. */
+  diagnose?(): AsyncIterable<Finding>
 }
 
 export interface AdapterType<Options extends z.ZodType = z.ZodType> {
@@ -101,9 +129,16 @@ export interface AdapterType<Options extends z.ZodType = z.ZodType> {
 export interface Host {
   /** The id of the IdP in the configuration. */
   readonly id: string
+  /** The redirect URI of this IdP, as in every {@link Login}, for what tells an operator to register it. */
+  readonly redirectUri: URL
   /** `fetch` with a time limit, a size limit and no redirects. */
   readonly fetch: Fetch
   readonly now: () => Date
+  /** The text of a file that the configuration names, for instance a token that a platform renews.
+   * @throws {Error} when it cannot be read */
+  readonly readFile: (path: string) => Promise<string>
+  /** Tells the operator of something that will need doing. The same `code` is told once an hour at most. */
+  readonly warn: (code: string, message: string) => void
 }
 
 export type Fetch = (input: string | URL, init?: FetchInit) => Promise<Response>
@@ -121,14 +156,35 @@ export interface FetchInit {
  */
 export type Refusal = 'denied' | 'not_allowed' | 'unavailable' | 'invalid'
 
+/** Words for the user in place of the general ones of a {@link Refusal}: complete sentences, nothing secret. */
+export interface Advice {
+  readonly title: string
+  /** What happened. */
+  readonly words: string
+  /** Who must do what now. */
+  readonly remedy: string
+  /** An address to pass on to whoever must act, for instance for the consent of an administrator. Must be https. */
+  readonly link?: { readonly url: string; readonly label: string }
+}
+
+export interface RefusedOptions extends ErrorOptions {
+  readonly advice?: Advice
+  /** What the IdP demands of a new sign-in, as JSON text. The host starts one with it as {@link Hints} `claims`, once. */
+  readonly challenge?: string
+}
+
 /** The one error an adapter throws. `message` is for the operator's log; users see words chosen by `reason`. */
 export class LoginRefused extends Error {
   override readonly name = 'LoginRefused'
   readonly reason: Refusal
+  readonly advice?: Advice
+  readonly challenge?: string
 
-  constructor(reason: Refusal, message: string, options?: ErrorOptions) {
+  constructor(reason: Refusal, message: string, { advice, challenge, ...options }: RefusedOptions = {}) {
     super(message, options)
     this.reason = reason
+    if (advice) this.advice = advice
+    if (challenge !== undefined) this.challenge = challenge
   }
 }
 

@@ -185,15 +185,31 @@ export interface WayBack {
   readonly host: string
 }
 
+/** What a failure page says in place of the words of its code. Clean and complete: pages show it as it is. */
+export interface FailureWords {
+  readonly title: string
+  readonly words: string
+  readonly remedy: string
+  /** An https address for whoever must act, only ever followed when somebody clicks it. */
+  readonly link?: { readonly url: string; readonly label: string }
+}
+
+export interface FailureOptions extends ErrorOptions {
+  readonly back?: WayBack | undefined
+  readonly words?: FailureWords | undefined
+}
+
 /** A failure that ends as the page of its code. `message` and `cause` are for the log, never for the page. */
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly code: ErrorCode
   readonly back?: WayBack
+  readonly words?: FailureWords
 
-  constructor(code: ErrorCode, message: string, options: ErrorOptions & { readonly back?: WayBack | undefined } = {}) {
+  constructor(code: ErrorCode, message: string, { back, words, ...options }: FailureOptions = {}) {
     super(message, options)
     this.code = code
-    if (options.back) this.back = options.back
+    if (back) this.back = back
+    if (words) this.words = words
   }
 }

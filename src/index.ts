@@ -7,20 +7,23 @@ import type { JSONWebKeySet } from 'jose'
 import pino, { type Logger } from 'pino'
 import type { AdapterType, Fetch } from './adapter.ts'
 import { ConfigError } from './config/load.ts'
+import { checkLogos, readLogos } from './config/logos.ts'
 import { checkRules } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
 import type { Demo } from './demo/mount.ts'
 import { Failure } from './errors.ts'
 import { guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
-import { openAttempts } from './interaction/attempt.ts'
+import { callbackUrl, openAttempts } from './interaction/attempt.ts'
 import { leaveWithError } from './interaction/back.ts'
 import { openBrowserBinding } from './interaction/browser.ts'
 import { openFormGuard } from './interaction/form-guard.ts'
+import { openLastIdp } from './interaction/last-idp.ts'
 import { interactionRoutes } from './interaction/routes.ts'
 import { deriveKeys } from './keys/derive.ts'
 import { openKeyring } from './keys/keyring.ts'
 import { openPages } from './pages/index.ts'
+import { openLogos } from './pages/logos.ts'
 import { openAccounts } from './provider/accounts.ts'
 import { authorizationPort } from './provider/authorization.ts'
 import { basePath, buildProvider } from './provider/build.ts'
@@ -71,7 +74,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const now = parts.now ?? Date.now
   const issuer = new URL(config.issuer)
   const base = basePath(config)
-  const problems = checkRules(config, parts.adapters)
+  const problems = [...checkRules(config, parts.adapters), ...checkLogos(config)]
   if (problems.length > 0) throw new ConfigError(problems)
 
   const ring = await Ring.open(parts.store, config)
@@ -79,8 +82,11 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const store = patient(sealStore(parts.store, ring))
   const keyring = await openKeyring(store)
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
+  const logos = openLogos(readLogos(config), base)
   const idps = openIdps(config.idps, parts.adapters, {
     fetch: guardedFetch({ timeoutMs: 5000, maxBytes: 1024 * 1024, allowPrivate: true }),
+    redirectUri: (id) => callbackUrl(issuer, base, id),
+    warn: (fields, message) => log.warn(fields, message),
     now: () => new Date(now()),
   })
   const resources = openResources(config.resources)
@@ -113,6 +119,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     log,
     store,
     pages,
+    logos,
     cookieKeys,
     ...(demo ? { demo: demo.middleware } : undefined),
     interaction: interactionRoutes({
@@ -121,8 +128,10 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       attempts: openAttempts(store, issuer, base, now),
       idps,
       browser,
+      lastIdp: openLastIdp(issuer.protocol === 'https:'),
       forms: openFormGuard(keysFor('forms'), issuer.origin),
       pages,
+      logos,
     }),
     oauth: endpoints(provider, {
       config,

@@ -16,6 +16,7 @@ import { protectedResourceMetadata, wellKnownAliases } from './http/well-known.t
 import { resourceMetadata } from './mcp/metadata.ts'
 import { type Pages, stylesheetPath } from './pages/index.ts'
 import { landingModel } from './pages/landing.ts'
+import type { Logos } from './pages/logos.ts'
 import type { Store } from './store.ts'
 
 export interface ServerParts {
@@ -23,6 +24,7 @@ export interface ServerParts {
   readonly log: Logger
   readonly store: Pick<Store, 'ping'>
   readonly pages: Pages
+  readonly logos: Logos
   /** Of this moment; the first signs. */
   readonly cookieKeys: () => readonly string[]
   readonly interaction: Router
@@ -53,7 +55,7 @@ export function buildServer(parts: ServerParts): Koa<RequestState> {
   app.use(onPaths(['/authorize'], rateLimit({ name: 'authorize', perMinute: limits.authorize })))
   const tokens = ['/token', '/revoke', '/introspect']
   app.use(onPaths(tokens, rateLimit({ name: 'token', perMinute: limits.token, methods: ['POST'] })))
-  app.use(publicPages(config, pages))
+  app.use(publicPages(parts))
   if (parts.demo) app.use(parts.demo)
   app.use(parts.interaction.routes())
   app.use(parts.oauth.routes())
@@ -106,13 +108,13 @@ function belowBasePath(issuer: URL): Middleware<RequestState> {
   }
 }
 
-function publicPages(config: Config, pages: Pages): Middleware<RequestState> {
+function publicPages({ config, pages, logos }: ServerParts): Middleware<RequestState> {
   const landing = landingModel(config)
   return async (ctx, next) => {
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
     if (ctx.path === '/') pages.show(ctx, 'landing', landing)
     else if (ctx.path === stylesheetPath) pages.sendStylesheet(ctx)
     else if (ctx.path === '/favicon.ico') ctx.status = 204
-    else await next()
+    else if (!logos.send(ctx)) await next()
   }
 }

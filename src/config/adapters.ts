@@ -11,7 +11,7 @@ import { type AdapterType, CONTRACT } from '../adapter.ts'
 import { problemsOf } from './issues.ts'
 import { nearest } from './nearest.ts'
 import type { Problem } from './problem.ts'
-import type { IdpConfig } from './schema.ts'
+import { type IdpConfig, idpSchema } from './schema.ts'
 
 /** A third-party adapter that cannot be used. `message` is the remedy of `problem`. */
 export class AdapterLoadError extends Error {
@@ -29,7 +29,9 @@ export function checkIdps(idps: readonly IdpConfig[], types: readonly AdapterTyp
   return idps.flatMap((idp, index) => checkIdp(idp, types, `idps[${index}]`))
 }
 
-function checkIdp({ id: _id, name: _name, type, ...options }: IdpConfig, types: readonly AdapterType[], path: string) {
+function checkIdp(idp: IdpConfig, types: readonly AdapterType[], path: string): Problem[] {
+  const { type } = idp
+  const options = adapterOptions(idp)
   const found = types.find((each) => each.type === type)
   const value = JSON.stringify(type)
   if (!found) return [{ path: `${path}.type`, value, remedy: unknownType(type, types) }]
@@ -40,6 +42,11 @@ function checkIdp({ id: _id, name: _name, type, ...options }: IdpConfig, types: 
   const { error } = found.options.safeParse(options)
   const problems = error ? problemsOf(error.issues, found.options, options) : []
   return problems.map((problem) => ({ ...problem, path: problem.path ? `${path}.${problem.path}` : path }))
+}
+
+/** What an entry of `idps` holds for its adapter alone. */
+export function adapterOptions(idp: IdpConfig): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(idp).filter(([key]) => !Object.hasOwn(idpSchema.shape, key)))
 }
 
 function unknownType(type: string, types: readonly AdapterType[]): string {

@@ -2,7 +2,7 @@
  * The main file of `config/`: from the text of `consulate.yaml` to a checked configuration, or to every mistake in it at
  * once.
  *
- * Owns the order: YAML, references, shape, rules, IdP options. Leaves the shape to `schema.ts`, the rules to `rules.ts`,
+ * Owns the order: YAML, references, shape, rules, logos, IdP options. Leaves the shape to `schema.ts`, the rules to `rules.ts`,
  * finding adapters to `adapters.ts` and the options of IdPs to their adapters. The folder leaves opening IdPs to `idp/`,
  * printing mistakes to `cli/`, and starts nothing. Secret values appear in no problem and in no error.
  */
@@ -11,6 +11,7 @@ import { dirname, resolve } from 'node:path'
 import type { AdapterType } from '../adapter.ts'
 import { checkIdps, loadAdapterTypes } from './adapters.ts'
 import { problemsOf, valueAt } from './issues.ts'
+import { checkLogos } from './logos.ts'
 import type { Problem } from './problem.ts'
 import { type Resolved, resolveReferences } from './references.ts'
 import { checkRules } from './rules.ts'
@@ -86,6 +87,7 @@ export async function parseConfig(text: string, source: ConfigSource): Promise<L
     ...references.problems,
     ...(parsed.success ? [] : problemsOf(parsed.error.issues, configSchema, raw)),
     ...checkRules(sound, types),
+    ...checkLogos(sound, source.folder),
     ...idpProblems,
   ]
   if (problems.length > 0 || !parsed.success) {
@@ -161,5 +163,6 @@ function withAbsolutePaths(config: Config, folder: string): Config {
       store: { ...config.store, path: resolve(folder, config.store.path) },
     }),
     ...(config.viewsDir !== undefined && { viewsDir: resolve(folder, config.viewsDir) }),
+    idps: config.idps.map((idp) => (idp.logo === undefined ? idp : { ...idp, logo: resolve(folder, idp.logo) })),
   }
 }

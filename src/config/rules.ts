@@ -72,6 +72,7 @@ function idpRules({ development, idps }: Candidate, adapterTypes: readonly Adapt
   }
   const developmentOnly = new Set(adapterTypes.filter((each) => each.developmentOnly).map((each) => each.type))
   const seen = new Set<string>()
+  const claimed = new Map<string, number>()
   for (const [index, idp] of (idps ?? []).entries()) {
     if (idp?.id !== undefined) {
       if (seen.has(idp.id)) problems.push(problemAt(`idps[${index}].id`, idp.id, 'Give each IdP an id of its own.'))
@@ -80,6 +81,13 @@ function idpRules({ development, idps }: Candidate, adapterTypes: readonly Adapt
     if (development !== true && idp?.type !== undefined && developmentOnly.has(idp.type)) {
       const remedy = 'Use another type. This one lets anyone sign in as anyone and works in development mode only.'
       problems.push(problemAt(`idps[${index}].type`, idp.type, remedy))
+    }
+    for (const [position, domain] of (idp?.domains ?? []).entries()) {
+      const other = domain === undefined ? undefined : claimed.get(domain)
+      if (domain !== undefined) claimed.set(domain, other ?? index)
+      if (other === undefined) continue
+      const remedy = `Let one IdP have this domain, and name it once there: idps[${other}] has it already.`
+      problems.push(problemAt(`idps[${index}].domains[${position}]`, domain, remedy))
     }
   }
   return problems

@@ -29,13 +29,24 @@ export const resourceSchema = z.strictObject({
   introspection: z.strictObject({ clientId: id, clientSecret: z.string().min(32) }).optional(),
 })
 
-/** An IdP. Everything beside `id`, `type` and `name` is checked by its adapter. */
+const mailDomain = z
+  .string()
+  .regex(
+    /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/,
+    'use a lower-case domain: example.com',
+  )
+
+/** An IdP. Everything that is not named here is checked by its adapter. */
 export const idpSchema = z.looseObject({
   id,
   /** The type of a built-in adapter, a package name, or a module path that starts with `./` or `/`. */
   type: z.string().min(1),
   /** What people see on the button. */
   name: z.string().min(1).max(60),
+  /** A PNG, JPEG, WebP or SVG file to show beside the name. */
+  logo: z.string().min(1).optional(),
+  /** Whoever names an e-mail address of one of these domains is sent here. */
+  domains: z.array(mailDomain).min(1).optional(),
 })
 
 export const configSchema = z.strictObject({

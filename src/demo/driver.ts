@@ -117,9 +117,11 @@ export async function walk(browser: Browser, url: string | URL, choices: Choices
     if (page.status >= 400) throw new Error(`the page “${page.title}” answered with status ${page.status}`)
     const [form] = page.forms
     if (!form) return visit
-    const missing = form.inputs.find((input) => choices.texts?.[input] === undefined && !form.values[input])
-    if (missing) throw new Error(`the page “${page.title}” asks for ${missing}`)
     const button = choose(page, form.buttons, choices.buttons ?? {})
+    // Whoever has a button in mind need not fill in a field that leads elsewhere.
+    const decided = button !== undefined && choices.buttons?.[button.name] === button.value
+    const missing = form.inputs.find((input) => choices.texts?.[input] === undefined && !form.values[input])
+    if (missing && !decided) throw new Error(`the page “${page.title}” asks for ${missing}`)
     choices.onPage?.(page, button)
     visit = await browser.submit(page, form, button, pick(choices.texts, form.inputs))
   }

@@ -43,7 +43,7 @@ export function failures({ log, show }: FailuresOptions): Middleware {
       prepare(ctx, error, verdict)
       if (ctx.accepts('json', 'html') !== 'html') return answerJson(ctx, verdict)
       try {
-        await show(ctx, 'failure', failureModel(verdict.code, ctx.state.reference, wayBack(error)), verdict.status)
+        await show(ctx, 'failure', failureModel(verdict.code, ctx.state.reference, shownBy(error)), verdict.status)
       } catch (broken) {
         const internal = judge(broken, ctx)
         log.error(logFields(broken, internal, ctx), 'The failure page itself could not be shown')
@@ -53,9 +53,13 @@ export function failures({ log, show }: FailuresOptions): Middleware {
   }
 }
 
-export function failureModel(code: ErrorCode, reference: string, back?: FailureModel['back']): FailureModel {
+export function failureModel(
+  code: ErrorCode,
+  reference: string,
+  { back, words: own }: Pick<Failure, 'back' | 'words'> = {},
+): FailureModel {
   const { title, words, remedy } = ERRORS[code]
-  return { title, words, remedy, reference, ...(back === undefined ? {} : { back }) }
+  return { title, words, remedy, ...own, reference, ...(back === undefined ? {} : { back }) }
 }
 
 /** Ends the stack: what nobody answered is not published. */
@@ -65,8 +69,9 @@ export function notFound(): Middleware {
   }
 }
 
-function wayBack(error: unknown): FailureModel['back'] {
-  return error instanceof Failure ? error.back : undefined
+/** What a failure brings for its page. */
+function shownBy(error: unknown): Pick<Failure, 'back' | 'words'> {
+  return error instanceof Failure ? error : {}
 }
 
 function prepare(ctx: Context, error: unknown, { code }: Verdict): void {

@@ -23,6 +23,7 @@ const identity = z.object({
     groups: z.array(text(256)).max(10_000).optional(),
   }),
   secret: z.string().max(16_384).optional(),
+  session: text(256).optional(),
 })
 
 /** @throws {LoginRefused} `invalid` when the identity cannot be used */

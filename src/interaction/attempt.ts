@@ -10,6 +10,8 @@ import { Failure } from '../errors.ts'
 import type { Store } from '../store.ts'
 
 const KIND = 'LoginAttempt'
+/** One for each interaction whose one challenge was followed. It outlives the interaction. */
+const CHALLENGED = 'LoginChallenge'
 const LIFETIME = 10 * 60 * 1000
 
 export interface Attempt {
@@ -21,6 +23,9 @@ export interface Attempt {
 export interface Attempts {
   /** Mints an attempt and binds it to this browser. Answers its state. */
   mint(ctx: Context, uid: string, idp: string, hints: Hints): Promise<string>
+  /** Mints one more attempt for the same interaction, which carries what the IdP demands of it. Answers its state, or
+   * nothing when the interaction had its one already: an IdP must not send people round and round. */
+  again(ctx: Context, attempt: Attempt, claims: string): Promise<string | undefined>
   /** The attempt of this browser, still to be taken. @throws {Failure} */
   peek(ctx: Context, idp: string, state: string): Promise<Attempt>
   /** The attempt of this browser, and of nobody after it. @throws {Failure} */
@@ -35,6 +40,16 @@ interface Saved {
   readonly hints: Hints
   /** SHA-256 of the cookie's value. */
   readonly browser: string
+}
+
+/** Where an attempt begins. @param base the path of the issuer, without a trailing slash */
+export function signInPath(base: string, uid: string, idp: string, state: string): string {
+  return `${base}/interaction/${uid}/sign-in?${new URLSearchParams({ idp, state })}`
+}
+
+/** The one redirect URI of an IdP. @param base the path of the issuer, without a trailing slash */
+export function callbackUrl(issuer: URL, base: string, idp: string): URL {
+  return new URL(`${issuer.origin}${base}/callback/${idp}`)
 }
 
 export function openAttempts(store: Store, issuer: URL, base: string, now: () => number): Attempts {
@@ -53,21 +68,34 @@ export function openAttempts(store: Store, issuer: URL, base: string, now: () =>
       throw new Failure('wrong_browser', 'the login cookie is missing or belongs to another attempt')
     }
     const { nonce, codeVerifier, hints } = saved
-    const redirectUri = new URL(`${issuer.origin}${base}/callback/${idp}`)
-    const login = { redirectUri, state, nonce, codeVerifier, codeChallenge: digest(codeVerifier), hints }
+    const login = {
+      redirectUri: callbackUrl(issuer, base, idp),
+      state,
+      nonce,
+      codeVerifier,
+      codeChallenge: digest(codeVerifier),
+      hints,
+    }
     return { uid: saved.uid, idp, login }
+  }
+
+  async function mint(ctx: Context, uid: string, idp: string, hints: Hints): Promise<string> {
+    const state = random()
+    const browser = random()
+    const saved: Saved = { uid, idp, nonce: random(), codeVerifier: random(), hints, browser: digest(browser) }
+    const record = { kind: KIND, id: state, payload: JSON.stringify(saved), expiresAt: now() + LIFETIME }
+    await store.put(record, 'insert')
+    ctx.cookies.set(cookieName(state), browser, { ...cookie, maxAge: LIFETIME })
+    return state
   }
 
   return {
     peek,
-    async mint(ctx, uid, idp, hints) {
-      const state = random()
-      const browser = random()
-      const saved: Saved = { uid, idp, nonce: random(), codeVerifier: random(), hints, browser: digest(browser) }
-      const record = { kind: KIND, id: state, payload: JSON.stringify(saved), expiresAt: now() + LIFETIME }
-      await store.put(record, 'insert')
-      ctx.cookies.set(cookieName(state), browser, { ...cookie, maxAge: LIFETIME })
-      return state
+    mint,
+    async again(ctx, { uid, idp, login }, claims) {
+      const mark = { kind: CHALLENGED, id: uid, payload: '{}', expiresAt: now() + LIFETIME }
+      if (!(await store.put(mark, 'insert'))) return undefined
+      return mint(ctx, uid, idp, { ...login.hints, claims })
     },
     async take(ctx, idp, state) {
       const attempt = await peek(ctx, idp, state)

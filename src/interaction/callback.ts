@@ -3,26 +3,16 @@
  * account to the engine.
  */
 import type { Context } from 'koa'
-import { isLoginRefused, type Refusal } from '../adapter.ts'
-import { type ErrorCode, Failure } from '../errors.ts'
+import { isLoginRefused, type LoginRefused } from '../adapter.ts'
+import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
 import { provenIdentity } from '../idp/identity.ts'
+import { type Attempt, signInPath } from './attempt.ts'
 import { wayBack } from './back.ts'
 import type { InteractionParts } from './parts.ts'
-import type { Denial } from './port.ts'
+import { challengeOf, outcomeOf, refusalFailure } from './refusal.ts'
 
 const FORM_LIMIT = 64 * 1024
-
-const REFUSALS: Record<Refusal, { readonly code: ErrorCode; readonly denial: Denial; readonly description: string }> = {
-  denied: { code: 'idp_denied', denial: 'access_denied', description: 'the user did not sign in' },
-  not_allowed: { code: 'idp_not_allowed', denial: 'access_denied', description: 'the user may not use this server' },
-  unavailable: {
-    code: 'idp_unavailable',
-    denial: 'temporarily_unavailable',
-    description: 'the identity provider does not answer',
-  },
-  invalid: { code: 'idp_invalid', denial: 'server_error', description: 'the sign-in could not be verified' },
-}
 
 export async function finishLogin(ctx: Context, parts: InteractionParts): Promise<void> {
   const idp = parts.idps.get(String(ctx.params.idp))
@@ -45,19 +35,34 @@ export async function finishLogin(ctx: Context, parts: InteractionParts): Promis
   try {
     const identity = provenIdentity(await idp.adapter.finish(attempt.login, callback))
     const next = await parts.port.grant(attempt.uid, idp.id, identity)
+    if (parts.idps.size > 1) parts.lastIdp.remember(ctx, idp.id)
     ctx.status = 303
     ctx.redirect(next.href)
   } catch (error) {
     if (!isLoginRefused(error)) throw error
-    const { code, denial, description } = REFUSALS[error.reason]
+    const { followed, fault } = await followChallenge(ctx, parts, attempt, error)
+    if (followed) return
+    const { denial, description } = outcomeOf(error)
     const target = await parts.port.deny(attempt.uid, denial, description)
-    throw new Failure(code, `the sign-in at ${idp.id} failed`, { cause: error, back: target && wayBack(target) })
+    const message = `the sign-in at ${idp.id} failed${fault ? `, and its challenge ${fault}` : ''}`
+    throw refusalFailure(error, message, target && wayBack(target))
   }
 }
 
-/** The page for what an adapter threw. */
-export function refusalCode(error: unknown): ErrorCode {
-  return isLoginRefused(error) ? REFUSALS[error.reason].code : 'internal'
+/** Sends the browser to the IdP once more when that is what the refusal asks for. Answers why it did not. */
+async function followChallenge(
+  ctx: Context,
+  { attempts, base }: InteractionParts,
+  attempt: Attempt,
+  refused: LoginRefused,
+): Promise<{ readonly followed: boolean; readonly fault?: string }> {
+  const challenge = challengeOf(refused)
+  if (!('claims' in challenge)) return { followed: false, ...challenge }
+  const state = await attempts.again(ctx, attempt, challenge.claims)
+  if (state === undefined) return { followed: false, fault: 'is the second one of this interaction' }
+  ctx.status = 303
+  ctx.redirect(signInPath(base, attempt.uid, attempt.idp, state))
+  return { followed: true }
 }
 
 function stateOf(parameters: URLSearchParams): string {

@@ -9,9 +9,16 @@ import { displayHost, plainText } from '../pages/text.ts'
 import { redirectKind } from './back.ts'
 import type { PendingAuthorization } from './port.ts'
 
-export interface NamedIdp {
-  readonly id: string
-  readonly name: string
+export interface ChooseFacts {
+  readonly idps: readonly {
+    readonly id: string
+    readonly name: string
+    readonly domains: readonly string[]
+    readonly logo: string | undefined
+  }[]
+  /** What the browser says. */
+  readonly lastUsed: string | undefined
+  readonly email: ChooseModel['email']
 }
 
 /** What scopes of no resource mean, in words that complete "This lets the application ...". */
@@ -25,9 +32,13 @@ export interface FormFacts {
   readonly csrf: string
 }
 
-export function consentModel(request: PendingAuthorization, idps: readonly NamedIdp[], form: FormFacts): ConsentModel {
+/** @param idp where Approve leads, when there is nothing to choose */
+export function consentModel(
+  request: PendingAuthorization,
+  idp: { readonly name: string } | undefined,
+  form: FormFacts,
+): ConsentModel {
   const redirect = displayHost(request.redirectUri)
-  const only = idps.length === 1 ? idps[0] : undefined
   return {
     ...form,
     clientName: plainText(request.client.name),
@@ -41,16 +52,21 @@ export function consentModel(request: PendingAuthorization, idps: readonly Named
       scope,
       words: request.resource.scopes[scope] ?? OPENID_WORDS[scope] ?? scope,
     })),
-    ...(only ? { idpName: only.name } : undefined),
+    ...(idp ? { idpName: idp.name } : undefined),
   }
 }
 
-export function chooseModel(request: PendingAuthorization, idps: readonly NamedIdp[], form: FormFacts): ChooseModel {
+export function chooseModel(request: PendingAuthorization, facts: ChooseFacts, form: FormFacts): ChooseModel {
+  const idps = facts.idps.map(({ id, name, logo }) => {
+    return { id, name, ...(logo ? { logo: { url: logo } } : undefined), lastUsed: id === facts.lastUsed }
+  })
+  const anyDomain = facts.idps.some(({ domains }) => domains.length > 0)
   return {
     ...form,
     clientName: plainText(request.client.name),
     resourceName: request.resource.name,
-    idps: idps.map(({ id, name }) => ({ id, name })),
+    idps: [...idps.filter(({ lastUsed }) => lastUsed), ...idps.filter(({ lastUsed }) => !lastUsed)],
+    ...(anyDomain && facts.email ? { email: facts.email } : undefined),
   }
 }
 

@@ -7,17 +7,25 @@
  */
 import Router from '@koa/router'
 import type { Context } from 'koa'
-import type { ResourceConfig } from '../config/schema.ts'
 import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
 import type { OpenIdp } from '../idp/registry.ts'
+import type { ChooseModel } from '../pages/models.ts'
+import { signInPath } from './attempt.ts'
 import { leaveWithError } from './back.ts'
-import { finishLogin, refusalCode } from './callback.ts'
+import { finishLogin } from './callback.ts'
+import { domainOf, idpOfAddress } from './home-realm.ts'
 import { chooseModel, consentModel, formModel } from './models.ts'
 import type { InteractionParts } from './parts.ts'
 import type { PendingAuthorization } from './port.ts'
+import { refusalFailure } from './refusal.ts'
 
 const FORM_LIMIT = 16 * 1024
+/** Characters of a wrong address that are shown again. */
+const MAX_SHOWN = 254
+const NO_ADDRESS = 'This is not an e-mail address. Write all of it, like name@example.com.'
+const UNKNOWN_DOMAIN =
+  'The part after the @ belongs to none of the sign-ins below. Check the spelling, or choose one from the list.'
 
 export function interactionRoutes(parts: InteractionParts): Router {
   const { base, port, attempts, forms, pages } = parts
@@ -32,7 +40,7 @@ export function interactionRoutes(parts: InteractionParts): Router {
   async function showConsent(ctx: Context): Promise<void> {
     const request = await pending(ctx)
     const form = formOf(request, '')
-    pages.show(ctx, 'consent', consentModel(request, idpsFor(request.resource), form))
+    pages.show(ctx, 'consent', consentModel(request, destination(request), form))
   }
 
   async function decide(ctx: Context): Promise<void> {
@@ -40,42 +48,61 @@ export function interactionRoutes(parts: InteractionParts): Router {
     const form = await postedForm(ctx, request)
     if (form.get('decision') !== 'approve') return cancel(ctx, request, form)
     await port.approve(request.uid)
-    const [only, ...others] = idpsFor(request.resource)
-    if (only && others.length === 0) return begin(ctx, request, only)
-    see(ctx, request, '/choose')
+    const idp = destination(request)
+    if (idp) return begin(ctx, request, idp)
+    see(ctx, `${base}/interaction/${request.uid}/choose`)
   }
 
   async function showChoice(ctx: Context): Promise<void> {
     const request = await approved(ctx)
-    pages.show(ctx, 'choose', chooseModel(request, idpsFor(request.resource), formOf(request, '/choose')))
+    showChooser(ctx, request, { value: request.hints.loginHint ?? '' })
+  }
+
+  function showChooser(ctx: Context, request: PendingAuthorization, email: ChooseModel['email'], status = 200): void {
+    const idps = idpsFor(request).map((idp) => ({ ...idp, logo: parts.logos.url(idp.id) }))
+    const facts = { idps, lastUsed: parts.lastIdp.of(ctx), email }
+    pages.show(ctx, 'choose', chooseModel(request, facts, formOf(request, '/choose')), status)
   }
 
   async function choose(ctx: Context): Promise<void> {
     const request = await approved(ctx)
     const form = await postedForm(ctx, request)
-    const idp = idpsFor(request.resource).find(({ id }) => id === form.get('idp'))
+    const address = form.get('email')?.trim() ?? ''
+    if (form.get('decision') === 'address') {
+      const home = idpOfAddress(address, idpsFor(request))
+      if (home) return begin(ctx, request, home, address)
+      const problem = domainOf(address) === undefined ? NO_ADDRESS : UNKNOWN_DOMAIN
+      return showChooser(ctx, request, { value: address.slice(0, MAX_SHOWN), problem }, 400)
+    }
+    const idp = idpsFor(request).find(({ id }) => id === form.get('idp'))
     if (!idp) return cancel(ctx, request, form)
-    await begin(ctx, request, idp)
+    await begin(ctx, request, idp, domainOf(address) && address)
   }
 
   /** Runs the adapter's first step. May be loaded again: it spends nothing. */
   async function signIn(ctx: Context): Promise<void> {
     const request = await approved(ctx)
-    const idp = idpsFor(request.resource).find(({ id }) => id === ctx.query.idp)
+    const idp = idpsFor(request).find(({ id }) => id === ctx.query.idp)
     if (!idp || typeof ctx.query.state !== 'string') throw new Failure('bad_request', 'idp or state is missing')
     const { uid, login } = await attempts.peek(ctx, idp.id, ctx.query.state)
     if (uid !== request.uid) throw new Failure('wrong_browser', 'the login attempt belongs to another interaction')
     const step = await idp.adapter.start(login).catch((cause: unknown) => {
-      throw new Failure(refusalCode(cause), `the sign-in at ${idp.id} could not be started`, { cause })
+      throw refusalFailure(cause, `the sign-in at ${idp.id} could not be started`)
     })
     if (step.kind === 'form') return pages.show(ctx, 'form', formModel(step, login.redirectUri, login.state))
     ctx.status = 303
     ctx.redirect(step.url.href)
   }
 
-  async function begin(ctx: Context, request: PendingAuthorization, idp: OpenIdp): Promise<void> {
-    const state = await attempts.mint(ctx, request.uid, idp.id, request.hints)
-    see(ctx, request, `/sign-in?${new URLSearchParams({ idp: idp.id, state })}`)
+  /** @param address what the user typed, in place of what the client said */
+  async function begin(ctx: Context, request: PendingAuthorization, idp: OpenIdp, address?: string): Promise<void> {
+    const { loginHint = '', ...others } = request.hints
+    const hint = address || loginHint
+    // An address is not for the eyes of an IdP that has nothing to do with it.
+    const home = idpOfAddress(hint, parts.idps.values())
+    const fits = hint !== '' && (home === undefined || home.id === idp.id)
+    const state = await attempts.mint(ctx, request.uid, idp.id, { ...others, ...(fits ? { loginHint: hint } : {}) })
+    see(ctx, signInPath(base, request.uid, idp.id, state))
   }
 
   async function cancel(ctx: Context, request: PendingAuthorization, form: URLSearchParams): Promise<void> {
@@ -103,8 +130,16 @@ export function interactionRoutes(parts: InteractionParts): Router {
     return form
   }
 
-  function idpsFor(resource: ResourceConfig): OpenIdp[] {
+  function idpsFor({ resource }: PendingAuthorization): OpenIdp[] {
     return [...parts.idps.values()].filter(({ id }) => resource.idps?.includes(id) ?? true)
+  }
+
+  /** Where Approve leads when there is nothing to choose: to the only IdP, or to that of the client's hint. Not by the hint
+   * for whoever comes back to approve again: the client may be wrong about who sits there. */
+  function destination(request: PendingAuthorization): OpenIdp | undefined {
+    const allowed = idpsFor(request)
+    if (allowed.length === 1) return allowed[0]
+    return request.approved ? undefined : idpOfAddress(request.hints.loginHint, allowed)
   }
 
   function formOf(request: PendingAuthorization, path: string) {
@@ -112,8 +147,8 @@ export function interactionRoutes(parts: InteractionParts): Router {
   }
 
   /** 303, so that loading the next page again never posts a form again. */
-  function see(ctx: Context, request: PendingAuthorization, path: string): void {
+  function see(ctx: Context, path: string): void {
     ctx.status = 303
-    ctx.redirect(`${base}/interaction/${request.uid}${path}`)
+    ctx.redirect(path)
   }
 }

@@ -3,7 +3,7 @@
  * been checked by whoever made the model. Eta escapes them all.
  */
 import type { Field } from '../adapter.ts'
-import type { WayBack } from '../errors.ts'
+import type { FailureWords, WayBack } from '../errors.ts'
 
 /** Asks the user to approve a client, before the browser leaves for the IdP. */
 export interface ConsentModel {
@@ -22,17 +22,25 @@ export interface ConsentModel {
   readonly resourceName: string
   readonly resourceUrl: string
   readonly scopes: readonly { readonly scope: string; readonly words: string }[]
-  /** The IdP's name when there is only one, so that the user knows where Approve leads. */
+  /** The IdP's name when there is nothing to choose, so that the user knows where Approve leads. */
   readonly idpName?: string
 }
 
-/** Lets the user choose where to sign in; one button per IdP. */
+/** Lets the user choose where to sign in: one button per IdP, and a field for an e-mail address when that can tell. */
 export interface ChooseModel {
   readonly action: string
   readonly csrf: string
   readonly clientName: string
   readonly resourceName: string
-  readonly idps: readonly { readonly id: string; readonly name: string }[]
+  readonly idps: readonly {
+    readonly id: string
+    readonly name: string
+    readonly logo?: { readonly url: string }
+    /** This browser signed in there the last time. */
+    readonly lastUsed: boolean
+  }[]
+  /** What was typed, and why it led nowhere. */
+  readonly email?: { readonly value: string; readonly problem?: string }
 }
 
 /** The form step of an adapter, posted to its redirect URI. */
@@ -44,10 +52,7 @@ export interface FormModel {
   readonly fields: readonly Field[]
 }
 
-export interface FailureModel {
-  readonly title: string
-  readonly words: string
-  readonly remedy: string
+export interface FailureModel extends FailureWords {
   /** Also in the operator's log. */
   readonly reference: string
   /** A way back to the application, only ever followed when the user clicks it. */

@@ -24,9 +24,10 @@ export const samples: Models = {
     clientName: 'Claude Code',
     resourceName: 'Demo server',
     idps: [
-      { id: 'entra', name: 'Contoso' },
-      { id: 'partners', name: 'Partners' },
+      { id: 'entra', name: 'Contoso', logo: { url: '/assets/idps/entra' }, lastUsed: true },
+      { id: 'partners', name: 'Partners', lastUsed: false },
     ],
+    email: { value: 'ada@example.org', problem: 'Nobody here signs in people of this domain.' },
   },
   form: {
     action: '/callback/dev',
@@ -47,6 +48,7 @@ export const samples: Models = {
     title: 'You cancelled',
     words: 'Nothing was shared with the application.',
     remedy: 'You can close this page.',
+    link: { url: 'https://login.example.com/adminconsent', label: 'Give consent' },
     reference: 'a1b2c3',
     back: { url: 'https://claude.ai/callback', host: 'claude.ai' },
   },

@@ -5,7 +5,6 @@
 import { domainToUnicode } from 'node:url'
 import { isDangerousScheme, isLoopbackHost, parseUrl } from '../url.ts'
 
-const longest = 64
 const blanks = /[\s\u0085\u2800]+/gu
 /** Controls, format and bidi characters, private use, lone surrogates, and letters that print nothing (Hangul fillers). */
 const unseen = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu
@@ -14,10 +13,10 @@ const anythingVisible = /[\p{L}\p{N}\p{P}\p{S}]/u
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 /**
- * One line of at most 64 characters (as people count them) from untrusted text, in NFC. The double quotation marks of
- * typography become plain ones, because the views put names between them. `fallback` when nothing visible is left.
+ * One line of at most `longest` characters (as people count them) from untrusted text, in NFC. The double quotation marks
+ * of typography become plain ones, because the views put names between them. `fallback` when nothing visible is left.
  */
-export function plainText(text: string | undefined, fallback = 'an unnamed application'): string {
+export function plainText(text: string | undefined, fallback = 'an unnamed application', longest = 64): string {
   // Cut before looking closer, so that a huge name costs nothing.
   const line = (text ?? '')
     .slice(0, 4096)

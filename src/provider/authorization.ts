@@ -5,6 +5,7 @@
 import type Provider from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import type { Logger } from 'pino'
+import { LoginRefused } from '../adapter.ts'
 import { Failure } from '../errors.ts'
 import type { AuthorizationPort, PendingAuthorization } from '../interaction/port.ts'
 import { type Accounts, isTooMuch } from './accounts.ts'
@@ -42,6 +43,10 @@ export function authorizationPort(provider: Provider, { resources, accounts, log
       const interaction = await open(uid)
       if (interaction.result?.approved !== true) throw new Failure('flow_expired', 'the client was not approved here')
       const { client, resource, scopes } = await describe(interaction)
+      // Whatever led the browser there, and whatever the configuration said when it left.
+      if (resource.idps && !resource.idps.includes(idp)) {
+        throw new LoginRefused('not_allowed', `${resource.resource} is not for users of ${idp}`)
+      }
       const { id: accountId } = await accounts.remember(idp, identity)
       if (resource.claims.includes('groups') && isTooMuch(identity.claims)) {
         const facts = { event: 'groups.omitted', account: accountId, groups: identity.claims.groups?.length }

@@ -1,13 +1,11 @@
 import { expect } from 'chai'
 import { dev } from '../../adapters/dev.ts'
 import { isLoginRefused } from '../../src/adapter.ts'
+import { testHost } from '../support/host.ts'
 import { newLogin } from '../support/login.ts'
 
 describe('dev', () => {
-  const adapter = dev.open(
-    {},
-    { id: 'dev', fetch: () => Promise.reject(new Error('no network')), now: () => new Date() },
-  )
+  const adapter = dev.open({}, testHost({ id: 'dev' }))
   const login = newLogin({}, 'http://localhost:3000/callback/dev')
 
   const post = (fields: Record<string, string | string[]>) =>

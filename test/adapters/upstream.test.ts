@@ -3,6 +3,7 @@ import { oidc } from '../../adapters/oidc.ts'
 import { type IdpAdapter, isLoginRefused } from '../../src/adapter.ts'
 import { guardedFetch } from '../../src/idp/fetch.ts'
 import { redirectOf } from '../contract/adapter.contract.ts'
+import { testHost } from '../support/host.ts'
 import { newLogin } from '../support/login.ts'
 import { newUpstreamBrowser, signInUpstream, startUpstream, type Upstream } from '../support/upstream.ts'
 
@@ -15,11 +16,14 @@ describe('oidc with a real IdP in another process', function () {
   before(async () => {
     upstream = await startUpstream([callback])
     const { issuer, clientId, clientSecret } = upstream
-    adapter = oidc.open(oidc.options.parse({ issuer, clientId, clientSecret, allowInsecure: true }), {
-      id: 'upstream',
-      fetch: guardedFetch({ timeoutMs: 20_000, maxBytes: 1_000_000, allowPrivate: true }),
-      now: () => new Date(),
-    })
+    adapter = oidc.open(
+      oidc.options.parse({ issuer, clientId, clientSecret, allowInsecure: true }),
+      testHost({
+        id: 'upstream',
+        fetch: guardedFetch({ timeoutMs: 20_000, maxBytes: 1_000_000, allowPrivate: true }),
+        now: () => new Date(),
+      }),
+    )
   })
 
   after(() => upstream.stop())
@@ -62,10 +66,10 @@ describe('oidc with a real IdP in another process', function () {
     const { issuer, clientId, clientSecret } = gone
     const host = { id: 'gone', now: () => new Date() }
     const fetch = guardedFetch({ timeoutMs: 20_000, maxBytes: 1_000_000, allowPrivate: true })
-    const dead = oidc.open(oidc.options.parse({ issuer, clientId, clientSecret, allowInsecure: true }), {
-      ...host,
-      fetch,
-    })
+    const dead = oidc.open(
+      oidc.options.parse({ issuer, clientId, clientSecret, allowInsecure: true }),
+      testHost({ ...host, fetch }),
+    )
     const outcome = await dead.start(newLogin()).catch((error: unknown) => error)
     expect(isLoginRefused(outcome) && outcome.reason).to.equal('unavailable')
   })

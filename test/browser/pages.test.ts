@@ -77,7 +77,10 @@ describe('Pages in a browser', () => {
         for (const button of await page.locator('button:visible, a.button').all()) {
           expect((await button.boundingBox())?.height).at.least(44)
         }
-        expect(seen.requests).members([`${app.origin}/t1/${path}`, `${app.origin}/t1/assets/consulate.css`])
+        const own = new RegExp(`^${app.origin}/t1/(${path}|assets/(consulate\\.css|idps/[a-z]+))$`)
+        expect(seen.requests.filter((url) => !own.test(url))).eql([])
+        for (const logo of await page.locator('img').all()) expect((await logo.boundingBox())?.width).equal(28)
+        expect(await page.evaluate('[...document.images].every(({ naturalWidth }) => naturalWidth > 0)')).equal(true)
         expect(seen.complaints).eql([])
         await shoot(page, path, '320')
       })
@@ -127,10 +130,30 @@ describe('Pages in a browser', () => {
   })
 
   it('posts the IdP that was chosen', async () => {
-    await withPage('choose/two', {}, async (page) => {
+    await withPage('choose/plain', {}, async (page) => {
       app.posts.length = 0
       await page.getByRole('button', { name: 'Partners' }).click()
       expect(app.posts.map(({ body }) => body.toString())).eql(['csrf=token&idp=partners'])
+    })
+  })
+
+  it('posts the e-mail address when Enter is pressed in its field, and chooses no IdP by accident', async () => {
+    await withPage('choose/empty', {}, async (page) => {
+      app.posts.length = 0
+      await page.keyboard.press('Tab')
+      await page.keyboard.type('ada@example.org')
+      await Promise.all([page.waitForURL('**/posted'), page.keyboard.press('Enter')])
+      expect(app.posts.map(({ body }) => body.toString())).eql(['csrf=token&email=ada%40example.org&decision=address'])
+    })
+  })
+
+  it('tells a reader of an address that led nowhere why, at the field', async () => {
+    await withPage('choose/two', {}, async (page) => {
+      const field = page.getByLabel('Your e-mail address at work')
+      expect(await field.getAttribute('aria-invalid')).equal('true')
+      const described = await field.getAttribute('aria-describedby')
+      expect(await page.locator(`#${described}`).textContent()).includes('Nobody here')
+      expect(await page.title()).match(/^Not found/)
     })
   })
 

@@ -103,6 +103,25 @@ describe('federated sign-in at a second process', function () {
       expect(subjects.size).to.equal(2)
     })
 
+    it('passes a typed address on to the IdP that it belongs to, and no other one', async () => {
+      for (const [buttons, email, sent] of [
+        [{}, 'ada@partner.example', 'ada@partner.example'],
+        [{ idp: 'company' }, 'ada@partner.example', null],
+      ] as const) {
+        const asked: URL[] = []
+        const request = authorizationRequest(issuer.url, client, { resource: `${issuer.url}/shared/mcp` })
+        const browser = new Browser({
+          until: (url) => url.href.startsWith(request.redirectUri),
+          onRequest: (_method, url) => asked.push(url),
+        })
+        const texts = { ...ADA.texts, email }
+        await signIn(request, { texts, buttons }, browser)
+        const { searchParams } = asked.find(({ pathname }) => pathname === '/auth') ?? new URL(issuer.url)
+        expect(searchParams.get('login_hint')).to.equal(sent)
+        expect(searchParams.get('redirect_uri')).to.match(sent ? /partner$/ : /company$/)
+      }
+    })
+
     it('does not let a form choose one that the server does not allow', async () => {
       const request = authorizationRequest(issuer.url, client)
       const browser = browserFor(request)

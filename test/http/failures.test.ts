@@ -225,7 +225,7 @@ describe('the model of a failure page', () => {
   it('has a way back only when one is given', () => {
     const back = { url: 'https://client.example/cb?error=access_denied', host: 'client.example' }
     expect(failureModel('cancelled', 'ABCDEFGH')).not.to.have.property('back')
-    expect(failureModel('cancelled', 'ABCDEFGH', back)).to.deep.equal({
+    expect(failureModel('cancelled', 'ABCDEFGH', { back })).to.deep.equal({
       title: ERRORS.cancelled.title,
       words: ERRORS.cancelled.words,
       remedy: ERRORS.cancelled.remedy,

@@ -14,6 +14,8 @@ import acme from '../support/acme-adapter.ts'
 const support = fileURLToPath(new URL('../support', import.meta.url))
 const noFetch: Fetch = () => Promise.reject(new Error('nobody may fetch here'))
 
+const redirectUri = (id: string) => new URL(`https://auth.example.com/callback/${id}`)
+
 const company = { id: 'company', type: 'oidc', name: 'Company', issuer: 'https://idp.example.com', clientId: 'c' }
 const local = { id: 'local', type: 'dev', name: 'Development' }
 
@@ -32,15 +34,23 @@ describe('the registry of IdPs', () => {
       })
       const now = () => new Date(0)
       const idps = [company, { id: 'watched', type: 'spy', name: 'Watched' }, local]
-      const open = openIdps(idps, [...adapters, spy], { fetch: noFetch, now })
+      const open = openIdps(idps, [...adapters, spy], { fetch: noFetch, redirectUri, now })
       expect([...open.values()].map(({ id, name, type }) => ({ id, name, type }))).to.deep.equal(
         idps.map(({ id, name, type }) => ({ id, name, type })),
       )
-      expect(hosts).to.deep.equal([{ id: 'watched', fetch: noFetch, now }])
+      const [host] = hosts as [Host]
+      expect({ ...host, readFile: 0, warn: 0 }).to.deep.equal({
+        id: 'watched',
+        redirectUri: redirectUri('watched'),
+        fetch: noFetch,
+        now,
+        readFile: 0,
+        warn: 0,
+      })
     })
 
     it('refuses what is wrong, and two IdPs of one id', () => {
-      const services = { fetch: noFetch }
+      const services = { fetch: noFetch, redirectUri }
       expect(() => openIdps([{ ...company, clientId: '' }], adapters, services)).to.throw(/^idps\[0\]\.clientId: /)
       expect(() => openIdps([local, local], adapters, services)).to.throw(/two IdPs have the id local/)
     })
@@ -129,7 +139,9 @@ describe('the registry of IdPs', () => {
       const types = await loadAdapterTypes([local, idp], adapters, support)
       expect(types.map(({ type }) => type)).to.deep.equal(['dev', 'entra', 'oidc', './acme-adapter.ts'])
       expect(checkIdps([local, idp], types)).to.deep.equal([])
-      expect(openIdps([local, idp], types, { fetch: noFetch }).get('acme')?.type).to.equal('./acme-adapter.ts')
+      expect(openIdps([local, idp], types, { fetch: noFetch, redirectUri }).get('acme')?.type).to.equal(
+        './acme-adapter.ts',
+      )
       expect(checkIdps([{ ...idp, region: 'moon' }], types).map(({ path }) => path)).to.deep.equal(['idps[0].region'])
     })
 

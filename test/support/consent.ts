@@ -36,3 +36,16 @@ export async function press(
     body: new URLSearchParams({ ...form.values, decision: 'approve', ...changes.form }),
   })
 }
+
+/** Presses Approve as people do, and answers the page after it. */
+export async function approve({ browser, page }: Consent): Promise<Page> {
+  const [form] = page.forms
+  const next = form && (await browser.submit(page, form, { name: 'decision', value: 'approve' }))
+  if (!next?.page) throw new Error('no page after the consent')
+  return next.page
+}
+
+/** The ids of the IdPs on a chooser, in their order. */
+export function offered(page: Page): string[] | undefined {
+  return page.forms[0]?.buttons.filter(({ name }) => name === 'idp').map(({ value }) => value)
+}

@@ -28,7 +28,14 @@ export async function startFederation(): Promise<Federation> {
       idps: [
         { id: 'company', type: 'oidc', name: 'The Company' },
         { id: 'partner', type: 'oidc', name: 'The Partner' },
-      ].map((idp) => ({ ...idp, issuer: server, clientId, clientSecret, allowInsecure: true })),
+      ].map((idp) => ({
+        ...idp,
+        domains: [`${idp.id}.example`],
+        issuer: server,
+        clientId,
+        clientSecret,
+        allowInsecure: true,
+      })),
       resources: [
         ...(defaults.resources ?? []).map((resource) => ({ ...resource, idps: ['company'] })),
         {

@@ -75,7 +75,12 @@ export const variants: Variants = {
       scopes: twenty,
     },
   },
-  choose: { two: choose, many: { ...choose, clientName: long, idps: Array.from({ length: 8 }, idp) } },
+  choose: {
+    two: { ...choose, idps: choose.idps.map(below) },
+    plain: { ...withoutAddress(), idps: choose.idps.map(({ id, name }) => ({ id, name, lastUsed: false })) },
+    empty: { ...choose, idps: choose.idps.map(below), email: { value: '' } },
+    many: { ...choose, clientName: long, idps: Array.from({ length: 8 }, idp) },
+  },
   form: {
     mixed: form,
     inputs: {
@@ -88,6 +93,7 @@ export const variants: Variants = {
   failure: {
     back: failure,
     bare: { title: failure.title, words: failure.words, remedy: failure.remedy, reference: failure.reference },
+    advice: { ...failure, link: { url: `https://login.example.com/${'p'.repeat(400)}?a=b&c=d`, label: long } },
     long: { ...filledWith(failure, long), back: { url: 'cursor://anysphere.cursor-mcp/oauth/callback', host: long } },
   },
   landing: {
@@ -109,6 +115,21 @@ function withoutHosts() {
   return rest
 }
 
+function withoutAddress() {
+  const { email: _, ...rest } = choose
+  return rest
+}
+
+/** With its logo where the pages application has it. */
+function below<T extends (typeof choose.idps)[number]>(each: T): T {
+  return { ...each, ...(each.logo ? { logo: { url: `/t1${each.logo.url}` } } : undefined) }
+}
+
 function idp(_: unknown, index: number) {
-  return { id: `idp-${index}`, name: index === 3 ? long.slice(0, 60) : `Organisation ${index}` }
+  return {
+    id: `idp-${index}`,
+    name: index === 3 ? long.slice(0, 60) : `Organisation ${index}`,
+    ...(index % 2 ? { logo: { url: '/t1/assets/idps/partners' } } : undefined),
+    lastUsed: index === 0,
+  }
 }

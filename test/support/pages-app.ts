@@ -5,8 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import Koa from 'koa'
 import { openPages, stylesheetPath } from '../../src/pages/index.ts'
+import { openLogos } from '../../src/pages/logos.ts'
 import type { Models } from '../../src/pages/models.ts'
 import { samples } from '../../src/pages/samples.ts'
+import { PNG, SVG } from './logos.ts'
 import { attack, filledWith, variants } from './page-models.ts'
 
 export interface PagesApp {
@@ -21,6 +23,13 @@ export interface PagesApp {
 export async function startPagesApp(): Promise<PagesApp> {
   const basePath = '/t1'
   const pages = openPages({ basePath, development: true })
+  const logos = openLogos(
+    new Map([
+      ['entra', { type: 'image/svg+xml', body: SVG }],
+      ['partners', { type: 'image/png', body: PNG }],
+    ]),
+    basePath,
+  )
   const koa = new Koa()
   const server = createServer()
   await listen(server)
@@ -41,6 +50,11 @@ export async function startPagesApp(): Promise<PagesApp> {
       return
     }
     if (ctx.path === basePath + stylesheetPath) return pages.sendStylesheet(ctx)
+    if (ctx.path.startsWith(`${basePath}/assets/idps/`)) {
+      ctx.path = ctx.path.slice(basePath.length)
+      logos.send(ctx)
+      return
+    }
     const [, , page, variant] = ctx.path.split('/')
     const model = page && variant && modelOf(page as keyof Models, variant)
     if (!model) return

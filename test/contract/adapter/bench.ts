@@ -12,6 +12,7 @@ import {
   type Refusal,
 } from '../../../src/adapter.ts'
 import { type FakeIdp, type FakeIdpOptions, fakeIdp } from '../../support/fake-idp.ts'
+import { testHost } from '../../support/host.ts'
 import { newLogin } from '../../support/login.ts'
 
 export interface ContractSubject<Options extends z.ZodType> {
@@ -34,7 +35,7 @@ export async function bench<Options extends z.ZodType>(
   now = () => new Date(),
 ): Promise<Bench> {
   const idp = await fakeIdp(idpOptions)
-  return { idp, adapter: type.open(type.options.parse(options), { id: 'idp', fetch: idp.fetch, now }) }
+  return { idp, adapter: type.open(type.options.parse(options), testHost({ fetch: idp.fetch, now })) }
 }
 
 export async function redirectOf(adapter: IdpAdapter, login: Login): Promise<URL> {

@@ -1,0 +1,81 @@
+/**
+ * What a refused sign-in becomes: the page for the user, the answer for the client, and the challenge that is worth
+ * another try. An adapter is trusted, yet its words may come from an IdP's answer: they are cleaned here.
+ */
+import { isLoginRefused, type LoginRefused, type Refusal } from '../adapter.ts'
+import { ERRORS, type ErrorCode, Failure, type FailureWords, type WayBack } from '../errors.ts'
+import { plainText } from '../pages/text.ts'
+import { parseUrl } from '../url.ts'
+import type { Denial } from './port.ts'
+
+interface Outcome {
+  readonly code: ErrorCode
+  readonly denial: Denial
+  /** For the client. */
+  readonly description: string
+}
+
+const OUTCOMES: Readonly<Record<Refusal, Outcome>> = {
+  denied: { code: 'idp_denied', denial: 'access_denied', description: 'the user did not sign in' },
+  not_allowed: { code: 'idp_not_allowed', denial: 'access_denied', description: 'the user may not use this server' },
+  unavailable: {
+    code: 'idp_unavailable',
+    denial: 'temporarily_unavailable',
+    description: 'the identity provider does not answer',
+  },
+  invalid: { code: 'idp_invalid', denial: 'server_error', description: 'the sign-in could not be verified' },
+}
+
+/** Characters. A claims challenge takes some hundreds, and an address of the IdP must still hold it. */
+const MAX_CHALLENGE = 2048
+const MAX_LINK = 2048
+
+export function outcomeOf({ reason }: LoginRefused): Outcome {
+  return OUTCOMES[reason] ?? OUTCOMES.invalid
+}
+
+/** The page for what an adapter threw. @param message for the log */
+export function refusalFailure(cause: unknown, message: string, back?: WayBack): Failure {
+  if (!isLoginRefused(cause)) return new Failure('internal', message, { cause })
+  const { code } = outcomeOf(cause)
+  return new Failure(code, message, { cause, back, words: wordsOf(cause.advice, code) })
+}
+
+/** The challenge of a refusal when it is a JSON object of bounded size, or why it is not followed. */
+export function challengeOf({ challenge }: LoginRefused): { readonly claims: string } | { readonly fault?: string } {
+  if (challenge === undefined) return {}
+  if (typeof challenge !== 'string') return { fault: 'is no text' }
+  if (challenge.length > MAX_CHALLENGE) return { fault: `is longer than ${MAX_CHALLENGE} characters` }
+  try {
+    const claims: unknown = JSON.parse(challenge)
+    if (typeof claims === 'object' && claims !== null && !Array.isArray(claims)) return { claims: challenge }
+  } catch {
+    // Told below. The error would quote the text.
+  }
+  return { fault: 'is no JSON object' }
+}
+
+/** The adapter's words, each in the place of ours; ours where it has none that can be read. */
+function wordsOf(advice: unknown, code: ErrorCode): FailureWords | undefined {
+  if (typeof advice !== 'object' || advice === null) return undefined
+  const { title, words, remedy, link } = advice as Readonly<Record<string, unknown>>
+  const clean = (text: unknown, fallback: string, longest: number) =>
+    plainText(typeof text === 'string' ? text : undefined, fallback, longest)
+  const address = linkOf(link)
+  return {
+    title: clean(title, ERRORS[code].title, 120),
+    words: clean(words, ERRORS[code].words, 600),
+    remedy: clean(remedy, ERRORS[code].remedy, 600),
+    ...(address ? { link: { url: address.url, label: clean(address.label, 'Open the address', 80) } } : undefined),
+  }
+}
+
+/** Https only, without a user name that would make it look like another host, and in ASCII, so that what people read is
+ * where they go. */
+function linkOf(link: unknown): { readonly url: string; readonly label: unknown } | undefined {
+  if (typeof link !== 'object' || link === null) return undefined
+  const { url, label } = link as Readonly<Record<string, unknown>>
+  const parsed = typeof url === 'string' && url.length <= MAX_LINK ? parseUrl(url) : undefined
+  if (parsed?.protocol !== 'https:' || parsed.username !== '' || parsed.password !== '') return undefined
+  return { url: parsed.href, label }
+}
