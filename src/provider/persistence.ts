@@ -16,6 +16,8 @@ export interface PersistencePolicy {
   readonly refreshReuse: number
   /** Milliseconds until a client that never got a token is dropped. */
   readonly unusedClient: number
+  /** Kinds of which an account has a record that each use of its refresh tokens needs. */
+  readonly accountKinds: readonly string[]
   readonly now: () => number
 }
 
@@ -77,7 +79,7 @@ class StoredModel implements Adapter {
     if (this.#model === 'AuthorizationCode' || this.#model === 'RefreshToken') {
       refuseOtherResource(payload?.resource)
       if (record?.grantId) this.#reads.begin('Grant', record.grantId)
-      if (record?.accountId) this.#reads.begin('Account', record.accountId)
+      for (const kind of this.#policy.accountKinds) if (record?.accountId) this.#reads.begin(kind, record.accountId)
     }
     return payload
   }
