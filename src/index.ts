@@ -107,7 +107,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     reads,
     accounts,
     recheck: recheck.check,
-    accountKinds: config.sessions.recheckSeconds > 0 ? ['Account', SECRET_KIND] : ['Account'],
+    recheckReads: config.sessions.recheckSeconds > 0 ? SECRET_KIND : undefined,
     resources,
     jwks: keyring.jwks,
     cookieKeys,

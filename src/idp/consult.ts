@@ -7,11 +7,11 @@ export type Answer =
   | { readonly identity: Identity }
   | { readonly result: Refusal | 'timeout' /** For the operator. */; readonly cause: unknown }
 
-/** Milliseconds. */
-const LIMIT_MS = 5000
+/** Milliseconds. Less than the five seconds of `host.fetch`: an answer that comes between the two is not lost. */
+const LIMIT_MS = 4000
 
 /**
- * Asks within five seconds. Never throws: an adapter that breaks, and an IdP that is gone from the configuration, cannot
+ * Asks within four seconds. Never throws: an adapter that breaks, and an IdP that is gone from the configuration, cannot
  * tell us that access has ended.
  * @param late told of the answer when it comes after all
  */

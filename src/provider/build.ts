@@ -25,8 +25,8 @@ export interface EngineParts {
   readonly accounts: Accounts
   /** Whether a user may go on when a refresh token is used, and who they are by now. */
   readonly recheck: (accountId: string) => Promise<{ readonly claims?: Claims } | { readonly over: string }>
-  /** What of an account is read ahead when a code or a refresh token is used. */
-  readonly accountKinds: readonly string[]
+  /** The kind of record of an account that it reads; read ahead. */
+  readonly recheckReads: string | undefined
   readonly resources: Resources
   /** Private signing keys: ES256 first, then RS256. */
   readonly jwks: JSONWebKeySet
@@ -50,7 +50,7 @@ export function buildProvider(parts: EngineParts): Provider {
     adapter: persistence(parts.store, parts.reads, {
       refreshReuse: config.tokens.refreshReuseSeconds * 1000,
       unusedClient: config.registration.unusedSeconds * 1000,
-      accountKinds: parts.accountKinds,
+      refreshNeeds: parts.recheckReads,
       now: parts.now,
     }),
     jwks: parts.jwks as Configuration['jwks'],
