@@ -49,9 +49,9 @@ export class Connected {
     this.tokens = tokens
   }
 
-  static async by(login: string, issuer: string): Promise<Connected> {
+  static async by(login: string, issuer: string, buttons: Record<string, string> = {}): Promise<Connected> {
     const client = await register(issuer)
-    return new Connected(issuer, client, await obtainTokens(issuer, client, {}, { texts: { login } }))
+    return new Connected(issuer, client, await obtainTokens(issuer, client, {}, { texts: { login }, buttons }))
   }
 
   async refresh(): Promise<Answer<Tokens & { error?: string }>> {

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { exportJWK, generateKeyPair, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { type AdapterType, defineAdapter, type Identity, LoginRefused } from '../../src/adapter.ts'
 import { listen } from './issuer.ts'
@@ -21,6 +21,9 @@ export interface Person {
 type Keys = Awaited<ReturnType<typeof generateKeyPair>>
 type KeyLike = Keys['privateKey'] | Uint8Array
 
+/** What a logout token says otherwise; undefined leaves a claim out. */
+export type Changes = { readonly [claim: string]: unknown }
+
 export type Mode = 'up' | 'down' | 'slow' | 'error' | 'html' | 'cut' | 'empty'
 
 export class Company {
@@ -28,6 +31,8 @@ export class Company {
   mode: Mode = 'up'
   /** Every upstream secret that was ever handed out. */
   readonly secrets: string[] = []
+  /** Every session that a sign-in came with, oldest first. */
+  readonly sessions: string[] = []
   /** Who was asked about, oldest first. */
   readonly asked: string[] = []
   /** Holds the answers about refresh tokens until it resolves. */
@@ -62,7 +67,7 @@ export class Company {
   }
 
   /** A logout token as section 2.4 of OpenID Connect Back-Channel Logout 1.0 has it, bent by `changes`. */
-  async logoutToken(changes: JWTPayload, header: Record<string, unknown> = {}, key?: KeyLike): Promise<string> {
+  async logoutToken(changes: Changes, header: Record<string, unknown> = {}, key?: KeyLike): Promise<string> {
     const now = Math.floor(Date.now() / 1000)
     const claims = {
       iss: this.origin,
@@ -164,6 +169,7 @@ export class Company {
       this.secrets.push(next)
     }
     const session = req.url === '/sign-in' && this.gives.session ? { session: `sid-${randomUUID()}` } : {}
+    if (session.session) this.sessions.push(session.session)
     const { name, groups, becomes = login } = person
     const given = this.gives.secret ? { secret: next } : {}
     res.end(JSON.stringify({ subject: becomes, claims: { name, groups }, ...given, ...session }))
