@@ -37,7 +37,7 @@ describe('the logout page', () => {
     for (const words of ['keeps no sign-in of its own', 'In this browser', 'At your identity provider']) {
       expect(html).to.include(words)
     }
-    expect(html.replace(/\s+/g, ' ')).to.match(/Ending your session at <bdi>The Company<\/bdi> disconnects/)
+    expect(html).to.match(/at <bdi>The Company<\/bdi>\n<small>Disconnects the applications/)
     expect(headers.get('cache-control')).to.equal('no-store')
   })
 
