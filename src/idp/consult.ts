@@ -7,7 +7,7 @@ export type Answer =
   | { readonly identity: Identity }
   | { readonly result: Refusal | 'timeout' /** For the operator. */; readonly cause: unknown }
 
-/** Milliseconds. Less than the five seconds of `host.fetch`: an answer that comes between the two is not lost. */
+/** Milliseconds. Less than `host.fetch` has: an answer that comes between the two is not lost. */
 const LIMIT_MS = 4000
 
 /**
