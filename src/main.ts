@@ -4,6 +4,7 @@
  * Only the command line imports this file. It owns the order of starting and stopping and the words for what can go
  * wrong there; the parts own everything else.
  */
+import cluster from 'node:cluster'
 import type { AdapterType } from './adapter.ts'
 import type { Config } from './config/schema.ts'
 import { type Listening, listen } from './http/listen.ts'
@@ -42,7 +43,8 @@ export async function serve(config: Config, { log, adapterTypes }: ServeOptions)
   try {
     const metrics = config.metrics && (await loadMetrics())
     issuer = await createIssuer(config, { adapters: adapterTypes, store, log, ...(metrics ? { metrics } : undefined) })
-    if (metrics && config.metrics) figures = await open(metrics.handler, config.metrics, 'metrics')
+    // Those of workers are served by their primary.
+    if (metrics && config.metrics && !cluster.isWorker) figures = await open(metrics.handler, config.metrics, 'metrics')
     listening = await open(issuer.handler, config.listen, 'listen')
   } catch (error) {
     await figures?.close(0)

@@ -1,9 +1,11 @@
 /**
- * Figures for a Prometheus, counted in this process. Owns their names, labels and help; a label is only ever a value of
- * the configuration or of a fixed list, never what a client or an IdP sent. Where they are served is decided in `main.ts`.
+ * Figures for a Prometheus, counted in this process; those of several workers are added up by their primary. Owns their
+ * names, labels and help; a label is only ever a value of the configuration or of a fixed list, never what a client or an
+ * IdP sent. Who serves them is decided in `main.ts` and `cli/workers.ts`.
  */
+import cluster from 'node:cluster'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 
 export interface Metrics {
   /** A user was checked at an IdP, or left unchecked (`skipped`) because that IdP did not answer for others. */
@@ -14,12 +16,19 @@ export interface Metrics {
   warned(idp: string, code: string): void
   /** What the store holds. */
   stored(size: { readonly records: number; readonly bytes?: number }): void
-  readonly handler: (req: IncomingMessage, res: ServerResponse) => void
+  readonly handler: Handler
 }
+
+type Handler = (req: IncomingMessage, res: ServerResponse) => void
 
 export function openMetrics(): Metrics {
   const registry = new Registry()
   const registers = [registry]
+  if (cluster.isWorker) {
+    AggregatorRegistry.setRegistries(registers)
+    // It answers the primary from now on.
+    new AggregatorRegistry()
+  }
   collectDefaultMetrics({ register: registry, prefix: 'consulate_' })
   const rechecks = new Counter({
     name: 'consulate_rechecks_total',
@@ -39,8 +48,10 @@ export function openMetrics(): Metrics {
     labelNames: ['idp', 'code'],
     registers,
   })
-  const records = new Gauge({ name: 'consulate_store_records', help: 'Records in the store', registers })
-  const bytes = new Gauge({ name: 'consulate_store_bytes', help: 'Bytes of the store on the disk', registers })
+  // Workers see the same store, so theirs are not added up.
+  const shared = { registers, aggregator: 'max' } as const
+  const records = new Gauge({ name: 'consulate_store_records', help: 'Records in the store', ...shared })
+  const bytes = new Gauge({ name: 'consulate_store_bytes', help: 'Bytes of the store on the disk', ...shared })
 
   return {
     rechecked: (idp, result) => rechecks.inc({ idp, result }),
@@ -50,17 +61,28 @@ export function openMetrics(): Metrics {
       records.set(size.records)
       if (size.bytes !== undefined) bytes.set(size.bytes)
     },
-    handler(req, res) {
-      res.setHeader('Cache-Control', 'no-store')
-      if (req.url !== '/metrics' || (req.method !== 'GET' && req.method !== 'HEAD')) {
-        res.writeHead(404).end()
-        return
-      }
-      registry.metrics().then(
-        (text) => res.writeHead(200, { 'Content-Type': registry.contentType }).end(text),
-        () => res.writeHead(500).end(),
-      )
-    },
+    handler: serving(registry.contentType, () => registry.metrics()),
+  }
+}
+
+/** For the primary: the figures of all its workers. */
+export function workerMetrics(): Handler {
+  const registry = new AggregatorRegistry()
+  return serving(registry.contentType, () => registry.clusterMetrics())
+}
+
+function serving(type: string, read: () => Promise<string>): Handler {
+  return (req, res) => {
+    res.setHeader('Cache-Control', 'no-store')
+    if (req.url !== '/metrics' || (req.method !== 'GET' && req.method !== 'HEAD')) {
+      res.writeHead(404).end()
+      return
+    }
+    read().then(
+      (text) => res.writeHead(200, { 'Content-Type': type }).end(text),
+      // A worker that just ended.
+      () => res.writeHead(503).end(),
+    )
   }
 }
 
