@@ -82,7 +82,14 @@ const places: Readonly<Record<string, Borders>> = {
       '../interaction/routes.ts',
       '../pages/index.ts',
     ],
-    allowed: ['oidc-provider', 'oidc-provider/lib/errors.js', 'koa', '../interaction/port.ts', '../observe/audit.ts'],
+    allowed: [
+      'oidc-provider',
+      'oidc-provider/lib/errors.js',
+      'koa',
+      '../interaction/port.ts',
+      '../http/body.ts',
+      '../observe/audit.ts',
+    ],
   },
   'src/interaction/x.ts': {
     refused: [

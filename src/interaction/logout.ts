@@ -64,8 +64,6 @@ export function logoutRoutes(parts: LogoutParts): Router {
   async function leave(ctx: Context): Promise<void> {
     const form = parseForm(await readBody(ctx, { limit: FORM_LIMIT }))
     const nonce = ctx.cookies.get(guard, { signed: false })
-    // Without the cookie nothing could have been shown to this browser.
-    if (!nonce) throw new Failure('forged_form', 'this browser has no cookie of the logout page')
     forms.check(ctx, `logout ${nonce}`, form.get('csrf'))
     const wanted = form.get('idp') ?? ''
     const idp = offered.find(({ id }) => id === wanted)

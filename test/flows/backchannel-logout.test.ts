@@ -112,6 +112,14 @@ describe('POST /backchannel-logout/<idp>', () => {
     expect((await fetch(`${issuer.url}/backchannel-logout/company`)).status).to.equal(405)
   })
 
+  it('knows the ids of one company from those of another', async () => {
+    await tell({ sub: 'ada', jti: 'the-first-of-the-year' })
+    const client = await connect('ada', 'partner')
+    const token = await partner.logoutToken({ sub: 'ada', jti: 'the-first-of-the-year' })
+    expect((await post(new URLSearchParams({ logout_token: token }), 'partner')).status).to.equal(200)
+    await gone(client)
+  })
+
   it('answers 200 for somebody who never came here', async () => {
     expect((await tell({ sub: 'nobody-we-know' })).status).to.equal(200)
   })
@@ -176,6 +184,7 @@ describe('POST /backchannel-logout/<idp>', () => {
       refused(await post(new URLSearchParams()))
       refused(await post(`logout_token=${token}&logout_token=${token}`, 'company', 'application/x-www-form-urlencoded'))
       refused(await post(JSON.stringify({ logout_token: token }), 'company', 'application/json'))
+      refused(await post(`logout_token=${token}`, 'company', 'text/plain'))
     })
 
     it('and tells the operator why, without the token', async () => {

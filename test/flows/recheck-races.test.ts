@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { SECRET_KIND } from '../../src/idp/secrets.ts'
 import { type StoreEngine, StoreUnavailable } from '../../src/store.ts'
+import { withSeal } from '../stores/support.ts'
 import { Company } from '../support/company.ts'
 import { type CompanyIssuer, Connected, INTERVAL, startCompanyIssuer } from '../support/company-issuer.ts'
+import { SECRET } from '../support/issuer.ts'
 import { leaveOut } from '../support/leave-out.ts'
 import { REMEDY, sharedEngine } from '../support/mongo.ts'
 import { embeddedData, mongoData, type Replicas, type SharedData, startReplicas } from '../support/replicas.ts'
@@ -110,6 +112,24 @@ describe('what happens while the IdP is asked', () => {
     expect(company.asked).to.have.length(2)
   })
 
+  it('others of this process wait for the same answer, without looking into the store for it', async () => {
+    const { issuer, company } = set
+    const clients = await Promise.all(Array.from({ length: 5 }, () => Connected.by('ada', issuer.url)))
+    let reads = 0
+    failing = (verb, kind) => {
+      if (verb === 'get' && kind === SECRET_KIND) reads += 1
+      return false
+    }
+    const [first, ...others] = clients
+    if (!first) throw new Error('no client')
+    const { answer, release } = await held(first)
+    const answers = others.map((client) => client.refresh())
+    await sleep(500)
+    release()
+    for (const { status } of await Promise.all([answer, ...answers])) expect(status).to.equal(200)
+    expect([company.asked.length, reads]).to.deep.equal([1, clients.length])
+  })
+
   it('an answer that comes too late for the request is still the one that counts', async function () {
     this.timeout(20_000)
     const { issuer } = set
@@ -159,6 +179,9 @@ describe('what happens while the IdP is asked', () => {
     failing = (verb) => verb === 'deleteGrant'
     for (const client of clients) expect((await client.refresh()).status).to.equal(503)
     failing = () => false
+    // Nobody needs it any more.
+    const kept = await (await withSeal(issuer.store, SECRET)).get(SECRET_KIND, clients[0]?.claims.sub ?? '')
+    expect(kept?.payload).to.include('"ended":"denied"').and.not.include('upstream-secret-')
     if (ada) company.people.set('ada', ada)
     for (const client of clients) expect((await client.refresh()).body.error).to.equal('invalid_grant')
     expect([await issuer.store.count('Grant'), await issuer.store.count(SECRET_KIND)]).to.deep.equal([0, 0])
