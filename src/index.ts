@@ -107,6 +107,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     reads,
     accounts,
     recheck: recheck.check,
+    codeReplayed: sessions.codeReplayed,
     recheckReads: config.sessions.recheckSeconds > 0 ? SECRET_KIND : undefined,
     resources,
     jwks: keyring.jwks,

@@ -15,7 +15,7 @@ import type { Metrics } from './observe/metrics.ts'
 import { accountId } from './provider/accounts.ts'
 import { type Grants, openGrants } from './provider/grants.ts'
 import type { ReadAhead } from './provider/read-ahead.ts'
-import type { Store } from './store.ts'
+import type { Store, StoredRecord } from './store.ts'
 
 export interface SessionParts {
   readonly config: Config
@@ -31,6 +31,8 @@ export interface SessionParts {
 export interface Sessions {
   readonly recheck: Recheck
   readonly grants: Grants
+  /** A code was used twice, and its grant has ended. */
+  codeReplayed(code: StoredRecord): void
   /** Ends what a logout token names. Answers how many grants there were. */
   loggedOut(idp: string, notice: LogoutNotice): Promise<number>
 }
@@ -51,6 +53,11 @@ export function openSessions(parts: SessionParts): Sessions {
   return {
     recheck,
     grants,
+    codeReplayed({ grantId: grant, accountId: account, clientId: client }) {
+      parts.audit('grant.ended', { grant, account, client, reason: 'code_reuse' })
+      if (account)
+        recheck.grantEnded(account).catch((err) => parts.log.warn({ err }, 'an upstream secret stays behind'))
+    },
     async loggedOut(idp, { subject, session }) {
       if (session === undefined) return recheck.end(accountId(idp, subject ?? ''), 'logout')
       const { grants: count, accounts } = await grants.endSession(idp, session, subject, 'logout')

@@ -20,7 +20,7 @@ export type AuditEvent =
   | 'token.issued'
   /** A client gave a token back, or one was used twice: its grant ended. */
   | 'grant.revoked'
-  /** A grant ended here for `reason`: what the re-check said, or a logout. */
+  /** A grant ended here for `reason`: what the re-check said, a logout, or a code used twice. */
   | 'grant.ended'
   /** The IdP still vouches for the user. */
   | 'recheck.passed'

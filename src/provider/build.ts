@@ -11,7 +11,7 @@ import type { Store } from '../store.ts'
 import { type Accounts, accessTokenClaims, asProviderAccount } from './accounts.ts'
 import { clientFeatures, clientMetadataRules, introspectionClients } from './clients.ts'
 import { ENDPOINTS } from './metadata.ts'
-import { answered, persistence, secretMatches } from './persistence.ts'
+import { answered, type PersistencePolicy, persistence, secretMatches } from './persistence.ts'
 import { grantIdOf, prompts } from './prompts.ts'
 import type { ReadAhead } from './read-ahead.ts'
 import { CLIENT_AUTH_METHODS } from './registration.ts'
@@ -27,6 +27,7 @@ export interface EngineParts {
   readonly recheck: (accountId: string) => Promise<{ readonly claims?: Claims } | { readonly over: string }>
   /** The kind of record of an account that it reads; read ahead. */
   readonly recheckReads: string | undefined
+  readonly codeReplayed: PersistencePolicy['codeReplayed']
   readonly resources: Resources
   /** Private signing keys: ES256 first, then RS256. */
   readonly jwks: JSONWebKeySet
@@ -51,6 +52,7 @@ export function buildProvider(parts: EngineParts): Provider {
       refreshReuse: config.tokens.refreshReuseSeconds * 1000,
       unusedClient: config.registration.unusedSeconds * 1000,
       refreshNeeds: parts.recheckReads,
+      codeReplayed: parts.codeReplayed,
       now: parts.now,
     }),
     jwks: parts.jwks as Configuration['jwks'],

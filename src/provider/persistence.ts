@@ -18,6 +18,8 @@ export interface PersistencePolicy {
   readonly unusedClient: number
   /** A kind of which an account has a record that each use of its refresh tokens needs. */
   readonly refreshNeeds?: string | undefined
+  /** Told of a code that was used twice, whose grant has just ended. */
+  readonly codeReplayed: (code: StoredRecord) => void
   readonly now: () => number
 }
 
@@ -116,7 +118,10 @@ class StoredModel implements Adapter {
     if ((await answered(this.#store.consume(this.#model, id))) === 'first') return
     // RFC 6749 section 4.1.2: a code used twice also ends what was issued for it the first time.
     const lost = await answered(this.#store.get(this.#model, id))
-    if (lost?.grantId) await answered(this.#store.deleteGrant(lost.grantId))
+    if (lost?.grantId) {
+      await answered(this.#store.deleteGrant(lost.grantId))
+      this.#policy.codeReplayed(lost)
+    }
     // RFC 9126 section 4: a pushed request is not a grant.
     if (this.#model === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri already used')
     throw new errors.InvalidGrant(`${this.#model} already used`)

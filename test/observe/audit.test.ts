@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import pino from 'pino'
 import { openAudit } from '../../src/observe/audit.ts'
 import { createLog } from '../../src/observe/log.ts'
-import { obtainTokens, postForm, refresh, register } from '../support/client.ts'
+import { authorizationRequest, exchange, obtainTokens, postForm, refresh, register, signIn } from '../support/client.ts'
 import { audited } from '../support/company-issuer.ts'
 import { startIssuer } from '../support/issuer.ts'
 
@@ -48,6 +48,19 @@ describe('the audit log', () => {
     for (const secret of [tokens.access_token, tokens.refresh_token, next.body.refresh_token]) {
       expect(text).to.not.include(secret)
     }
+  })
+
+  it('tells of a code that was used twice, and of the grant that ended with it', async () => {
+    const issuer = await startIssuer()
+    const client = await register(issuer.url)
+    const request = authorizationRequest(issuer.url, client)
+    const code = (await signIn(request)).searchParams.get('code') ?? ''
+    expect((await exchange(issuer.url, client, request, code)).status).to.equal(200)
+    expect((await exchange(issuer.url, client, request, code)).status).to.equal(400)
+    await issuer.close()
+    const [{ grant } = {}] = audited(issuer, 'consent.given')
+    const ended = [...audited(issuer, 'grant.ended'), ...audited(issuer, 'grant.revoked')]
+    expect(ended.map((line) => line.grant)).to.deep.equal([grant])
   })
 
   it('is written whatever level the log has, and not at all when it is off', () => {
