@@ -14,14 +14,18 @@ import type { Demo } from './demo/mount.ts'
 import { Failure } from './errors.ts'
 import { guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
+import { SECRET_KIND } from './idp/secrets.ts'
 import { callbackUrl, openAttempts } from './interaction/attempt.ts'
 import { leaveWithError } from './interaction/back.ts'
 import { openBrowserBinding } from './interaction/browser.ts'
 import { openFormGuard } from './interaction/form-guard.ts'
 import { openLastIdp } from './interaction/last-idp.ts'
+import { logoutRoutes } from './interaction/logout.ts'
 import { interactionRoutes } from './interaction/routes.ts'
 import { deriveKeys } from './keys/derive.ts'
 import { openKeyring } from './keys/keyring.ts'
+import { openAudit } from './observe/audit.ts'
+import type { Metrics } from './observe/metrics.ts'
 import { openPages } from './pages/index.ts'
 import { openLogos } from './pages/logos.ts'
 import { openAccounts } from './provider/accounts.ts'
@@ -34,6 +38,7 @@ import { watch } from './provider/events.ts'
 import { readAhead } from './provider/read-ahead.ts'
 import { openResources } from './provider/resources.ts'
 import { buildServer } from './server.ts'
+import { openSessions } from './sessions.ts'
 import type { StoreEngine } from './store.ts'
 import { refuseHalfImported } from './stores/move/marker.ts'
 import { asOneRequest, patient } from './stores/patience.ts'
@@ -53,6 +58,8 @@ export interface IssuerParts {
   /** The engine to keep everything in. The issuer seals what it writes and does not close the store. */
   readonly store: StoreEngine
   readonly log?: Logger
+  /** Where to count, when anybody reads it. */
+  readonly metrics?: Metrics
   /** Fetches metadata documents and keys of clients instead of the guarded fetch, for instance by way of a proxy. */
   readonly fetchForClients?: Fetch
   /** Milliseconds since the epoch; for tests. */
@@ -74,6 +81,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const now = parts.now ?? Date.now
   const issuer = new URL(config.issuer)
   const base = basePath(config)
+  const audit = openAudit(log)
   const problems = [...checkRules(config, parts.adapters), ...checkLogos(config)]
   if (problems.length > 0) throw new ConfigError(problems)
 
@@ -84,14 +92,29 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const logos = openLogos(readLogos(config), base)
   const idps = openIdps(config.idps, parts.adapters, {
-    fetch: guardedFetch({ timeoutMs: 5000, maxBytes: 1024 * 1024, allowPrivate: true }),
+    fetch: guardedFetch({ timeoutMs: 4500, maxBytes: 1024 * 1024, allowPrivate: true }),
     redirectUri: (id) => callbackUrl(issuer, base, id),
-    warn: (fields, message) => log.warn(fields, message),
+    warn(fields, message) {
+      log.warn(fields, message)
+      parts.metrics?.warned(fields.idp, fields.code)
+    },
     now: () => new Date(now()),
   })
   const resources = openResources(config.resources)
   const reads = readAhead(store)
   const accounts = openAccounts(store, reads, config.tokens.grantSeconds * 1000, now)
+  const sessions = openSessions({
+    config,
+    store,
+    reads,
+    idps,
+    audit,
+    metrics: parts.metrics,
+    log,
+    apart: asOneRequest,
+    now,
+  })
+  const { recheck, grants } = sessions
   const keysFor = (purpose: string) => deriveKeys(() => ring.secrets, purpose)
   const derivedForCookies = keysFor('cookies')
   const cookieKeys = () => derivedForCookies().map((key) => key.toString('base64url'))
@@ -101,6 +124,9 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     store,
     reads,
     accounts,
+    recheck: recheck.check,
+    codeReplayed: sessions.codeReplayed,
+    recheckReads: config.sessions.recheckSeconds > 0 ? SECRET_KIND : undefined,
     resources,
     jwks: keyring.jwks,
     cookieKeys,
@@ -110,9 +136,10 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     },
     now,
   })
-  watch(provider, log)
+  watch(provider, { log, audit, grantEnded: recheck.grantEnded })
   const demo = config.development ? await startDemo(config, keyring.publicJwks) : undefined
 
+  const forms = openFormGuard(keysFor('forms'), issuer.origin)
   const browser = openBrowserBinding(keysFor('browser'), issuer.protocol === 'https:')
   const app = buildServer({
     config,
@@ -124,14 +151,24 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     ...(demo ? { demo: demo.middleware } : undefined),
     interaction: interactionRoutes({
       base,
-      port: authorizationPort(provider, { resources, accounts, log }),
+      port: authorizationPort(provider, { resources, accounts, grants, signedIn: recheck.begin, audit, log }),
       attempts: openAttempts(store, issuer, base, now),
       idps,
       browser,
       lastIdp: openLastIdp(issuer.protocol === 'https:'),
-      forms: openFormGuard(keysFor('forms'), issuer.origin),
+      forms,
       pages,
       logos,
+    }),
+    logout: logoutRoutes({
+      issuer,
+      base,
+      idps,
+      forms,
+      pages,
+      audit,
+      log,
+      backchannel: { idps, store, end: sessions.loggedOut, audit, log, now },
     }),
     oauth: endpoints(provider, {
       config,
@@ -145,7 +182,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     }),
   })
   const answer = app.callback()
-  const upkeep = startUpkeep({ store: parts.store, ring, log })
+  const upkeep = startUpkeep({ store: parts.store, ring, log, onSize: parts.metrics?.stored })
 
   return {
     handler: (req, res) => asOneRequest(() => answer(req, res)),

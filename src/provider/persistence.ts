@@ -16,6 +16,10 @@ export interface PersistencePolicy {
   readonly refreshReuse: number
   /** Milliseconds until a client that never got a token is dropped. */
   readonly unusedClient: number
+  /** A kind of which an account has a record that each use of its refresh tokens needs. */
+  readonly refreshNeeds?: string | undefined
+  /** Told of a code that was used twice, whose grant has just ended. */
+  readonly codeReplayed: (code: StoredRecord) => void
   readonly now: () => number
 }
 
@@ -81,10 +85,13 @@ class StoredModel implements Adapter {
     return payload
   }
 
-  /** Side by side, since a token request looks at both of them next. */
+  /** Side by side, since a token request looks at all of them next. */
   #readOwners(record: StoredRecord | undefined): void {
     if (record?.grantId) this.#reads.begin('Grant', record.grantId)
-    if (record?.accountId) this.#reads.begin('Account', record.accountId)
+    if (!record?.accountId) return
+    this.#reads.begin('Account', record.accountId)
+    const { refreshNeeds } = this.#policy
+    if (this.#model === 'RefreshToken' && refreshNeeds !== undefined) this.#reads.begin(refreshNeeds, record.accountId)
   }
 
   /** With the client of a token request goes what it presents. */
@@ -113,7 +120,10 @@ class StoredModel implements Adapter {
     if ((await answered(this.#store.consume(this.#model, id))) === 'first') return
     // RFC 6749 section 4.1.2: a code used twice also ends what was issued for it the first time.
     const lost = await answered(this.#store.get(this.#model, id))
-    if (lost?.grantId) await answered(this.#store.deleteGrant(lost.grantId))
+    if (lost?.grantId) {
+      await answered(this.#store.deleteGrant(lost.grantId))
+      this.#policy.codeReplayed(lost)
+    }
     // RFC 9126 section 4: a pushed request is not a grant.
     if (this.#model === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri already used')
     throw new errors.InvalidGrant(`${this.#model} already used`)

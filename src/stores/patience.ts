@@ -4,7 +4,8 @@
  * answer is not asked again for the same request.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { isStoreUnavailable, type Store, StoreUnavailable } from '../store.ts'
+import { isStoreUnavailable, StoreUnavailable } from '../store.ts'
+import type { SealedStore } from './seal.ts'
 
 /** Milliseconds. With what else a request takes it stays below three seconds. */
 const PATIENCE_MS = 2500
@@ -21,17 +22,18 @@ interface Request {
 
 const requests = new AsyncLocalStorage<Request>()
 
-/** Whatever `work` asks of a {@link patient} store belongs to one request. */
+/** Whatever `work` asks of a {@link patient} store belongs to one request; inside another one, to one of its own. */
 export function asOneRequest<T>(work: () => T): T {
   return requests.run({ spent: 0, running: 0, since: 0 }, work)
 }
 
-export function patient(store: Store): Store {
+export function patient(store: SealedStore): SealedStore {
   return {
     put: (record, mode) => ask(() => store.put(record, mode)),
     get: (kind, id) => ask(() => store.get(kind, id)),
     find: (kind, by, value) => ask(() => store.find(kind, by, value)),
     consume: (kind, id, reuse) => ask(() => store.consume(kind, id, reuse)),
+    replace: (record, payload) => ask(() => store.replace(record, payload)),
     take: (kind, id) => ask(() => store.take(kind, id)),
     delete: (kind, id) => ask(() => store.delete(kind, id)),
     deleteGrant: (grantId) => ask(() => store.deleteGrant(grantId)),

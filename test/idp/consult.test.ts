@@ -1,0 +1,61 @@
+import { expect } from 'chai'
+import { type Identity, type IdpAdapter, LoginRefused } from '../../src/adapter.ts'
+import { consult } from '../../src/idp/consult.ts'
+import type { Standing } from '../../src/idp/secrets.ts'
+
+const standing: Standing = {
+  signIn: 'one',
+  idp: 'idp',
+  subject: 'ada',
+  secret: 'upstream',
+  session: 'sid',
+  claims: { name: 'Ada' },
+  goodAt: 0,
+  failures: 0,
+  retryAt: 0,
+  leasedUntil: 0,
+}
+const unused = () => Promise.reject(new Error('not asked for'))
+const adapter = (refresh?: (identity: Identity) => Promise<unknown>): IdpAdapter => ({
+  start: unused,
+  finish: unused,
+  ...(refresh ? { refresh: refresh as never } : undefined),
+})
+const ask = (asked: IdpAdapter | undefined) => consult(asked, standing, () => undefined)
+
+describe('an adapter that is asked about a user', () => {
+  it('gets what the sign-in gave, and nothing of ours', async () => {
+    let given: Identity | undefined
+    const identity = { subject: 'ada', claims: { groups: ['g'] }, secret: 'next' }
+    const answer = await ask(
+      adapter(async (who) => {
+        given = who
+        return identity
+      }),
+    )
+    expect(given).to.deep.equal({ subject: 'ada', claims: { name: 'Ada' }, secret: 'upstream', session: 'sid' })
+    expect(answer).to.deep.equal({ identity })
+  })
+
+  for (const reason of ['denied', 'not_allowed', 'unavailable', 'invalid'] as const) {
+    it(`is taken at its word when it says ${reason}`, async () => {
+      const cause = new LoginRefused(reason, 'for the log')
+      expect(await ask(adapter(() => Promise.reject(cause)))).to.deep.equal({ result: reason, cause })
+    })
+  }
+
+  const unbelievable: Readonly<Record<string, IdpAdapter | undefined>> = {
+    'is gone from the configuration': undefined,
+    'cannot ask': adapter(),
+    breaks: adapter(() => Promise.reject(new TypeError('a defect'))),
+    'throws nothing': adapter(() => Promise.reject(undefined)),
+    'names nobody': adapter(async () => ({ claims: {} })),
+    'names somebody else': adapter(async () => ({ subject: 'eve', claims: {} })),
+    'answers nothing': adapter(async () => undefined),
+  }
+  for (const [what, asked] of Object.entries(unbelievable)) {
+    it(`and ${what} ends nobody's access`, async () => {
+      expect(await ask(asked)).to.have.property('result', 'invalid')
+    })
+  }
+})
