@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import type { z } from 'zod'
 import {
   type AdapterType,
+  type Fetch,
   type Identity,
   type IdpAdapter,
   isLoginRefused,
@@ -29,13 +30,15 @@ export interface Bench {
   readonly adapter: IdpAdapter
 }
 
-/** An adapter and the fake IdP it talks to. */
+/** An adapter and the fake IdP it talks to, by a call of its `fetch` unless `reach` says how. */
 export async function bench<Options extends z.ZodType>(
   { type, options, idp: idpOptions }: ContractSubject<Options>,
   now = () => new Date(),
+  reach: (idp: FakeIdp) => Fetch | Promise<Fetch> = ({ fetch }) => fetch,
 ): Promise<Bench> {
   const idp = await fakeIdp(idpOptions)
-  return { idp, adapter: type.open(type.options.parse(options), testHost({ fetch: idp.fetch, now })) }
+  const fetch = await reach(idp)
+  return { idp, adapter: type.open(type.options.parse(options), testHost({ fetch, now })) }
 }
 
 export async function redirectOf(adapter: IdpAdapter, login: Login): Promise<URL> {

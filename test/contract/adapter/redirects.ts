@@ -5,8 +5,12 @@ import type { IdpAdapter } from '../../../src/adapter.ts'
 import type { FakeIdp } from '../../support/fake-idp.ts'
 import { newLogin } from '../../support/login.ts'
 import { type Bench, bench, type ContractSubject, redirectOf, refused, signIn } from './bench.ts'
+import { CALLBACK_CASES, OPENID_CALLBACK_CASES } from './callback-cases.ts'
+import { runCases } from './case.ts'
 
 export function redirectContract<Options extends z.ZodType>(subject: ContractSubject<Options>): void {
+  const openid = !subject.idp.oauth2
+
   describe('the redirects', () => {
     let lab: Bench
     let idp: FakeIdp
@@ -83,92 +87,20 @@ export function redirectContract<Options extends z.ZodType>(subject: ContractSub
     })
 
     describe('the way back', () => {
-      for (const [words, tamper] of [
-        ['without state', (url: URL) => url.searchParams.delete('state')],
-        ['with another state', (url: URL) => url.searchParams.set('state', newLogin().state)],
-        ['without a code', (url: URL) => url.searchParams.delete('code')],
-        ['with two codes', (url: URL) => url.searchParams.append('code', 'other')],
-        ['with its state twice', (url: URL) => url.searchParams.append('state', url.searchParams.get('state') ?? '')],
-        ['with two issuers', (url: URL) => (url.search += `&iss=${subject.idp.issuer}&iss=https://evil.test`)],
-        ['with any parameter twice', (url: URL) => (url.search += '&session_state=1&session_state=2')],
-        ['from another issuer', (url: URL) => url.searchParams.set('iss', 'https://evil.test')],
-      ] as const) {
-        it(`is refused ${words}, before a code is spent`, async () => {
-          await refused(signIn(lab, tamper), idp, 'invalid')
-          expect(idp.count('token')).to.equal(0)
-        })
-      }
+      runCases(subject, CALLBACK_CASES)
+      if (openid) runCases(subject, OPENID_CALLBACK_CASES)
 
-      it('is refused without an issuer when the IdP says that it sends one', async () => {
-        idp.metadata.authorization_response_iss_parameter_supported = true
-        expect((await signIn(lab)).subject).to.equal(subject.subject)
-        await refused(
-          signIn(lab, (url) => url.searchParams.delete('iss')),
-          idp,
-          'invalid',
-        )
-      })
-
-      it('is refused as a POST', async () => {
+      it('post: a callback that comes as a POST is refused as invalid', async () => {
         const login = newLogin()
         const callback = idp.visit(await redirectOf(adapter, login))
         await refused(adapter.finish(login, new Request(callback, { method: 'POST' })), idp, 'invalid')
       })
 
-      it("is refused with another login's code, by PKCE", async () => {
-        const other = idp.visit(await redirectOf(adapter, newLogin())).searchParams.get('code') ?? ''
-        const { message } = await refused(
-          signIn(lab, (url) => url.searchParams.set('code', other)),
-          idp,
-          'invalid',
-        )
-        expect(message).to.contain('invalid_grant')
-      })
-
-      it("is refused with another login's code, by nonce, when the IdP forgets PKCE", async () => {
-        idp.faults.forgetPkce = true
-        const other = idp.visit(await redirectOf(adapter, newLogin())).searchParams.get('code') ?? ''
-        const { message } = await refused(
-          signIn(lab, (url) => url.searchParams.set('code', other)),
-          idp,
-          'invalid',
-        )
-        expect(message).to.contain('nonce')
-      })
-
-      it('works once', async () => {
+      it('replay: a callback works once', async () => {
         const login = newLogin()
         const callback = idp.visit(await redirectOf(adapter, login))
         await adapter.finish(login, new Request(callback))
         await refused(adapter.finish(login, new Request(callback)), idp, 'invalid')
-      })
-
-      for (const [error, reason] of [
-        ['access_denied', 'denied'],
-        ['consent_required', 'denied'],
-        ['login_required', 'denied'],
-        ['interaction_required', 'denied'],
-        ['temporarily_unavailable', 'unavailable'],
-        ['server_error', 'unavailable'],
-        ['invalid_request', 'invalid'],
-        ['unauthorized_client', 'invalid'],
-      ] as const) {
-        it(`with the error ${error} is refused as ${reason}`, async () => {
-          const fail = (url: URL) => {
-            url.searchParams.delete('code')
-            url.searchParams.set('error', error)
-            url.searchParams.set('error_description', 'because\r\nof this')
-          }
-          const { message } = await refused(signIn(lab, fail), idp, reason)
-          expect(message).to.contain(`${error} because of this`)
-        })
-      }
-
-      it('with an error and another state is refused as invalid', async () => {
-        const fail = (url: URL) => {
-          url.search = `?error=access_denied&state=${newLogin().state}`
-        }
-        await refused(signIn(lab, fail), idp, 'invalid')
       })
     })
   })
