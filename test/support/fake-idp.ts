@@ -71,7 +71,7 @@ export interface FakeIdp {
   /** The browser's visit to an authorization URL: the user signs in, and this is where the browser is sent. */
   visit(url: URL): URL
   rotateKeys(): Promise<void>
-  /** Ends all sessions: no refresh token is good any more. */
+  /** Ends all sessions: no token is good any more. */
   endSessions(): void
 }
 
@@ -100,6 +100,7 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
   const server = options.server ?? issuer.replace(/\/$/, '')
   const codes = new Map<string, URLSearchParams>()
   const refreshTokens = new Set<string>()
+  const accessTokens = new Set<string>()
   const idp: FakeIdp = {
     fetch,
     clientSecret,
@@ -127,7 +128,10 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
     async rotateKeys() {
       idp.keys.splice(0, Number.POSITIVE_INFINITY, await newKey())
     },
-    endSessions: () => refreshTokens.clear(),
+    endSessions() {
+      refreshTokens.clear()
+      accessTokens.clear()
+    },
   }
   return idp
 
@@ -166,7 +170,10 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
   }
 
   async function respond(endpoint: Endpoint, url: URL, form: URLSearchParams, headers: Headers): Promise<Response> {
-    if (endpoint === 'api') return Response.json(idp.api[`${url.origin}${url.pathname}`])
+    if (endpoint === 'api') {
+      const known = accessTokens.has(headers.get('authorization')?.replace(/^(bearer|token) /i, '') ?? '')
+      return known ? Response.json(idp.api[`${url.origin}${url.pathname}`]) : new Response('{}', { status: 401 })
+    }
     if (endpoint === 'discovery') return Response.json(idp.metadata)
     if (endpoint === 'jwks') return Response.json({ keys: idp.keys.map(({ jwk }) => jwk) })
     if (endpoint === 'userinfo') return Response.json({ sub: idp.user.sub, ...idp.userinfo })
@@ -200,6 +207,7 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
     const id_token = oauth2 ? undefined : await idToken(nonce)
     const access_token = randomUUID()
     const refresh_token = offline ? randomUUID() : undefined
+    accessTokens.add(access_token)
     if (refresh_token) refreshTokens.add(refresh_token)
     idp.secrets.push(...[access_token, id_token, refresh_token].filter((each) => each !== undefined))
     const answer = { access_token, token_type: 'Bearer', expires_in: 3600, id_token, refresh_token }

@@ -119,9 +119,32 @@ export const CALLBACK_CASES: readonly Case[] = [
     bend: (lab) => fails('access_denied', { state: newLogin().state })(lab),
     unspent: true,
   },
+  {
+    name: 'iss-other',
+    words: 'an answer of another issuer (mix-up, RFC 9207)',
+    outcome: 'invalid',
+    bend: back(({ searchParams }) => searchParams.set('iss', 'https://evil.test')),
+    unspent: true,
+  },
+  {
+    name: 'iss-twice',
+    words: 'an answer with two issuers',
+    outcome: 'invalid',
+    bend: back((url, { idp }) => {
+      url.search += `&iss=${idp.metadata.issuer}&iss=https://evil.test`
+    }),
+    unspent: true,
+  },
+  {
+    name: 'error-and-iss-other',
+    words: 'an error of another issuer',
+    outcome: 'invalid',
+    bend: fails('access_denied', { iss: 'https://evil.test' }),
+    unspent: true,
+  },
 ]
 
-/** Cases of an OpenID provider, which has an issuer to name and a nonce to repeat. */
+/** Cases of an OpenID provider, which repeats the nonce and may promise to name itself. */
 export const OPENID_CALLBACK_CASES: readonly Case[] = [
   {
     name: 'nonce-alone',
@@ -132,13 +155,6 @@ export const OPENID_CALLBACK_CASES: readonly Case[] = [
       return otherCode(lab)
     },
     message: 'nonce',
-  },
-  {
-    name: 'iss-other',
-    words: 'an answer of another issuer (mix-up, RFC 9207)',
-    outcome: 'invalid',
-    bend: back(({ searchParams }) => searchParams.set('iss', 'https://evil.test')),
-    unspent: true,
   },
   {
     name: 'iss-present',
@@ -156,22 +172,6 @@ export const OPENID_CALLBACK_CASES: readonly Case[] = [
       idp.metadata.authorization_response_iss_parameter_supported = true
       idp.faults.back = ({ searchParams }) => searchParams.delete('iss')
     },
-    unspent: true,
-  },
-  {
-    name: 'iss-twice',
-    words: 'an answer with two issuers',
-    outcome: 'invalid',
-    bend: back((url, { idp }) => {
-      url.search += `&iss=${idp.metadata.issuer}&iss=https://evil.test`
-    }),
-    unspent: true,
-  },
-  {
-    name: 'error-and-iss-other',
-    words: 'an error of another issuer',
-    outcome: 'invalid',
-    bend: fails('access_denied', { iss: 'https://evil.test' }),
     unspent: true,
   },
 ]
