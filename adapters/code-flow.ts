@@ -9,6 +9,7 @@
 import type { JWTPayload } from 'jose'
 import * as oidc from 'openid-client'
 import { type Claims, type Identity, type IdpAdapter, type Login, LoginRefused } from '../src/adapter.ts'
+import { callbackUrl } from './callback.ts'
 import { type Connection, connector, requireEndpoint, type ServerOptions } from './connection.ts'
 import { type ClientSecretMethod, type Credential, clientSecret, publicClient, rotating } from './credentials.ts'
 import { type IdTokenClaims, type SigningKey, verifyIdToken, verifyLogoutToken } from './id-token.ts'
@@ -16,7 +17,9 @@ import { hostFetch, type IdpError, idpErrorOf, type LibraryFetch, refusing } fro
 
 export type { ClientSecretMethod, Credential } from './credentials.ts'
 export type { IdTokenClaims } from './id-token.ts'
+export { type OAuth2FlowOptions, oauth2Flow } from './oauth2-flow.ts'
 export type { IdpError } from './refusals.ts'
+export type { Api } from './rest-api.ts'
 
 export interface OidcFlowOptions extends ServerOptions {
   /** Absent for a public client, which PKCE alone protects. */
@@ -232,14 +235,4 @@ function authorizationParameters(login: Login, scopes: readonly string[]): Recor
     ...(prompt && { prompt }),
     ...(claims && { claims }),
   }
-}
-
-/** The answer as it would arrive at the registered redirect URI, whatever a proxy made of the request's own. */
-function callbackUrl(login: Login, callback: Request): URL {
-  if (callback.method !== 'GET') throw new LoginRefused('invalid', `the callback came as ${callback.method}`)
-  const url = new URL(login.redirectUri)
-  url.search = new URL(callback.url).search
-  const names = [...url.searchParams.keys()]
-  if (new Set(names).size < names.length) throw new LoginRefused('invalid', 'the callback repeats a parameter')
-  return url
 }
