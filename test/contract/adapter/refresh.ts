@@ -1,0 +1,104 @@
+/** How the adapter asks the IdP again who a user is. For adapters that have `refresh`. */
+import { expect } from 'chai'
+import type { z } from 'zod'
+import type { Identity, IdpAdapter } from '../../../src/adapter.ts'
+import { testHost } from '../../support/host.ts'
+import { type Bench, bench, type ContractSubject, refused, signIn, wireBench } from './bench.ts'
+import { OAUTH2_REFRESH_CASES, OPENID_REFRESH_CASES, type RefreshCase } from './refresh-cases.ts'
+import { wireCases } from './wire-cases.ts'
+
+export function refreshContract<Options extends z.ZodType>(subject: ContractSubject<Options>): void {
+  const { type, options, idp: idpOptions } = subject
+  if (!type.open(type.options.parse(options), testHost()).refresh) return
+  const openid = !idpOptions.oauth2
+
+  describe('asking again', () => {
+    for (const each of openid ? OPENID_REFRESH_CASES : OAUTH2_REFRESH_CASES) {
+      it(`${each.name}: ${each.words} is ${sentence(each.outcome)}`, async () => {
+        const lab = await bench(subject)
+        const user = await signIn(lab)
+        await each.bend(lab)
+        await compare(lab, user, each.outcome)
+      })
+    }
+
+    for (const { name, words, endpoint, bend } of wireCases([openid ? 'token' : 'api'])) {
+      it(`refresh-${name}: ${words} is refused as unavailable`, async () => {
+        const lab = await wireBench(subject)
+        const { server } = lab
+        try {
+          const user = await signIn(lab)
+          const before = server.count(endpoint)
+          bend(server)
+          await compare(lab, user, 'unavailable')
+          expect(server.strayed).to.deep.equal([])
+          expect(server.count(endpoint) - before).to.be.at.most(1)
+        } finally {
+          await server.close()
+        }
+      })
+    }
+
+    it('refresh-again: names the same user every time, with what the last answer left to ask with', async () => {
+      const lab = await bench(subject)
+      const user = await signIn(lab)
+      expect(user.secret).to.be.a('string').and.not.equal('')
+      const once = await again(lab.adapter, user)
+      const twice = await again(lab.adapter, once)
+      expect([once.subject, twice.subject]).to.deep.equal([user.subject, user.subject])
+    })
+
+    it('refresh-recovered: finds the user again after an outage', async () => {
+      const lab = await bench(subject)
+      const user = await signIn(lab)
+      lab.idp.faults.answer = () => new Response('', { status: 503 })
+      await refused(again(lab.adapter, user), lab.idp, 'unavailable')
+      lab.idp.faults = {}
+      expect((await again(lab.adapter, user)).subject).to.equal(user.subject)
+    })
+
+    for (const [name, words, secret] of [
+      ['none', 'nothing', undefined],
+      ['foreign', 'what it did not write', 'not { ours'],
+      ['empty', 'an empty text', ''],
+    ] as const) {
+      it(`refresh-secret-${name}: takes ${words} for no reason to end access`, async () => {
+        const lab = await bench(subject)
+        const { secret: _, ...user } = await signIn(lab)
+        await compare(lab, { ...user, ...(secret !== undefined && { secret }) }, 'open')
+      })
+    }
+
+    if (openid) {
+      it('refresh-renewed: takes name and groups from the new answer', async () => {
+        const lab = await bench(subject)
+        const user = await signIn(lab)
+        lab.idp.user = { ...lab.idp.user, name: 'Ada King' }
+        expect((await again(lab.adapter, user)).claims.name).to.equal('Ada King')
+      })
+    }
+  })
+}
+
+function again(adapter: IdpAdapter, user: Identity): Promise<Identity> {
+  if (!adapter.refresh) throw new Error('the adapter has lost its refresh')
+  return adapter.refresh(user)
+}
+
+function sentence(outcome: RefreshCase['outcome']): string {
+  if (outcome === 'accepted' || outcome === 'refused') return outcome
+  if (outcome === 'ended') return 'the end of access'
+  return outcome === 'open' ? 'no reason to end access' : `refused as ${outcome}`
+}
+
+async function compare({ adapter, idp }: Bench, user: Identity, outcome: RefreshCase['outcome']): Promise<void> {
+  const work = again(adapter, user)
+  if (outcome === 'accepted') {
+    expect((await work).subject).to.equal(user.subject)
+    return
+  }
+  const { reason, message } = await refused(work, idp)
+  if (outcome === 'ended') expect(reason, message).to.be.oneOf(['denied', 'not_allowed'])
+  else if (outcome === 'open') expect(reason, message).to.be.oneOf(['unavailable', 'invalid'])
+  else if (outcome !== 'refused') expect(reason, message).to.equal(outcome)
+}
