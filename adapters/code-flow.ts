@@ -62,6 +62,9 @@ export interface VerifiedUser {
 export type OidcFlow = Required<Pick<IdpAdapter, 'start' | 'finish' | 'endSession' | 'loggedOut'>> &
   Pick<IdpAdapter, 'refresh'>
 
+const NO_REFRESH_TOKEN =
+  'the IdP handed out no refresh token, so users cannot be re-checked: allow it there (offline access), or set recheck: false'
+
 interface Tokens {
   readonly access_token: string
   readonly refresh_token?: string
@@ -145,7 +148,9 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
           const tokens = await redeem(connection, (config) =>
             oidc.authorizationCodeGrant(config, current, checks, atToken),
           )
-          return nameUser(connection, tokens, login.nonce)
+          const identity = await nameUser(connection, tokens, login.nonce)
+          if (recheck && identity.secret === undefined) host.warn('no_refresh_token', NO_REFRESH_TOKEN)
+          return identity
         },
         { explain },
       ),

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { defineAdapter, LoginRefused } from '../src/adapter.ts'
 import { type Api, oauth2Flow } from './code-flow.ts'
 import { httpsUrl } from './options.ts'
+import { idpWords } from './refusals.ts'
 
 const GITHUB = 'https://github.com'
 /** Answers of the token endpoint that are about the user. */
@@ -64,19 +65,21 @@ export const github = defineAdapter({
         ...(prompt && { prompt: 'select_account' }),
       }),
       recheck,
-      explain: ({ error }) => (ENDED.has(error) ? new LoginRefused('denied', `GitHub answered ${error}`) : undefined),
+      explain: (answer) => (ENDED.has(answer.error) ? new LoginRefused('denied', idpWords(answer)) : undefined),
       async identify(api) {
-        const { id, login, name } = await api.read(User, 'user')
-        const email = (await api.list(Email, 'user/emails?per_page=100')).find((each) => each.primary && each.verified)
-        const memberOf =
-          organizations.length > 0 ? await among(organizations, api) : groups ? await all(api) : new Map()
+        const [{ id, login, name }, emails, memberOf] = await Promise.all([
+          api.read(User, 'user'),
+          api.list(Email, 'user/emails?per_page=100'),
+          organizations.length > 0 ? among(organizations, api) : all(groups, api),
+        ])
+        const email = emails.find(({ primary, verified }) => primary && verified)?.email
         return {
           // A login can be changed, and is then free for somebody else.
           subject: String(id),
           claims: {
             name: name || login,
             username: login,
-            ...(email && { email: email.email, emailVerified: true }),
+            ...(email && { email, emailVerified: true }),
             ...(groups && { groups: [...memberOf.values(), ...(await teamsIn(memberOf, api))] }),
           },
         }
@@ -93,15 +96,14 @@ function apiOf(base: URL): URL {
 
 /** The names, by id, of those organizations that the user is in. Asked one by one: a list leaves out what we may not see. */
 async function among(organizations: readonly string[], api: Api): Promise<Map<number, string>> {
-  const memberships = []
-  for (const name of organizations) memberships.push(await api.find(Membership, `user/memberships/orgs/${name}`))
-  const memberOf = active(memberships.filter((each) => each !== undefined))
+  const asked = organizations.map((name) => api.find(Membership, `user/memberships/orgs/${name}`))
+  const memberOf = active((await Promise.all(asked)).filter((each) => each !== undefined))
   if (memberOf.size > 0) return memberOf
   throw new LoginRefused('not_allowed', `the user is an active member of none of ${organizations.join(', ')}`)
 }
 
-async function all(api: Api): Promise<Map<number, string>> {
-  return active(await api.list(Membership, 'user/memberships/orgs?per_page=100', (page) => requireWhole(page)))
+async function all(wanted: boolean, api: Api): Promise<Map<number, string>> {
+  return active(wanted ? await api.list(Membership, 'user/memberships/orgs?per_page=100', requireWhole) : [])
 }
 
 /** An invitation that was not accepted is a membership with the state pending. */

@@ -7,6 +7,7 @@
  * is no nonce here, and some servers ignore PKCE: then nothing tells a code that was stolen elsewhere from the user's.
  */
 import * as oidc from 'openid-client'
+import { z } from 'zod'
 import { type Hints, type Host, type Identity, type IdpAdapter, LoginRefused } from '../src/adapter.ts'
 import { callbackUrl } from './callback.ts'
 import { type ClientSecretMethod, clientSecret } from './credentials.ts'
@@ -34,12 +35,13 @@ export interface OAuth2FlowOptions extends ApiOptions {
 }
 
 /** What is kept of a user as the `secret` of the identity. */
-interface Kept {
-  readonly access: string
-  readonly refresh?: string
+const Kept = z.object({
+  access: z.string().min(1),
+  refresh: z.string().min(1).optional(),
   /** When the access token ends, in milliseconds since the epoch. Absent for one that does not. */
-  readonly until?: number
-}
+  until: z.number().optional(),
+})
+type Kept = z.output<typeof Kept>
 
 /** An access token is renewed this long before its end, in milliseconds. */
 const EARLY_MS = 60_000
@@ -139,5 +141,7 @@ function keptOf(tokens: oidc.TokenEndpointResponse, host: Host, before?: string)
 
 function keptIn({ secret }: Identity): Kept {
   if (secret === undefined) throw new LoginRefused('unavailable', 'there is no token to re-check this user by')
-  return JSON.parse(secret) as Kept
+  const kept = Kept.safeParse(JSON.parse(secret))
+  if (!kept.success) throw new LoginRefused('invalid', 'what was kept of this user is no token')
+  return kept.data
 }
