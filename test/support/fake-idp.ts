@@ -11,6 +11,9 @@ export type ClaimSet = Record<string, unknown>
 export type KeyPair = Awaited<ReturnType<typeof generateKeyPair>> & { readonly jwk: JWK & { readonly kid: string } }
 export type Endpoint = 'discovery' | 'authorize' | 'token' | 'jwks' | 'userinfo' | 'api'
 
+/** JSON, or a function of the request's URL for anything else. */
+export type ApiAnswer = object | ((url: URL) => Response)
+
 export interface FakeIdpOptions {
   readonly issuer: string
   /** Where the discovery document is; below the issuer when absent. */
@@ -19,11 +22,13 @@ export interface FakeIdpOptions {
   readonly clientSecret: string
   /** The user who signs in: claims of the ID token beside those of the protocol. */
   readonly user: ClaimSet
+  /** Hands out a refresh token without being asked for one. */
+  readonly alwaysOffline?: boolean
   /** For an IdP without OpenID Connect: where its endpoints are, and what its API answers, by URL without a query. */
   readonly oauth2?: {
     readonly authorization: string
     readonly token: string
-    readonly api: Readonly<Record<string, unknown>>
+    readonly api: Readonly<Record<string, ApiAnswer>>
   }
 }
 
@@ -62,7 +67,7 @@ export interface FakeIdp {
   readonly keys: KeyPair[]
   userinfo: ClaimSet
   /** What the API answers, by URL without a query. */
-  api: Record<string, unknown>
+  api: Record<string, ApiAnswer>
   faults: Faults
   user: ClaimSet
   count(endpoint: Endpoint): number
@@ -172,7 +177,9 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
   async function respond(endpoint: Endpoint, url: URL, form: URLSearchParams, headers: Headers): Promise<Response> {
     if (endpoint === 'api') {
       const known = accessTokens.has(headers.get('authorization')?.replace(/^(bearer|token) /i, '') ?? '')
-      return known ? Response.json(idp.api[`${url.origin}${url.pathname}`]) : new Response('{}', { status: 401 })
+      if (!known) return new Response('{}', { status: 401 })
+      const answer = idp.api[`${url.origin}${url.pathname}`]
+      return typeof answer === 'function' ? answer(url) : Response.json(answer)
     }
     if (endpoint === 'discovery') return Response.json(idp.metadata)
     if (endpoint === 'jwks') return Response.json({ keys: idp.keys.map(({ jwk }) => jwk) })
@@ -194,7 +201,9 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
       return Response.json({ error: 'invalid_grant', error_description: 'the code is not good' }, { status: 400 })
     }
     const offline =
-      request.get('scope')?.split(' ').includes('offline_access') || request.get('access_type') === 'offline'
+      options.alwaysOffline ||
+      request.get('scope')?.split(' ').includes('offline_access') ||
+      request.get('access_type') === 'offline'
     return issue(request.get('nonce'), offline)
   }
 

@@ -62,7 +62,7 @@ export function redirectContract<Options extends z.ZodType>(subject: ContractSub
           const login = newLogin({ loginHint: 'ada@example.com', prompt: 'login', claims })
           const { searchParams } = await redirectOf(adapter, login)
           expect(searchParams.get('login_hint')).to.equal('ada@example.com')
-          expect(searchParams.get('prompt')).to.equal('login')
+          expect(searchParams.get('prompt')).to.equal(subject.prompt ?? 'login')
           expect(searchParams.get('claims')).to.equal(claims)
         })
       }
