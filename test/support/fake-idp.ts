@@ -22,6 +22,8 @@ export interface FakeIdpOptions {
   readonly clientSecret: string
   /** The user who signs in: claims of the ID token beside those of the protocol. */
   readonly user: ClaimSet
+  /** What the userinfo endpoint tells, beside `sub`. By default nothing. */
+  readonly userinfo?: ClaimSet
   /** Hands out a refresh token without being asked for one. */
   readonly alwaysOffline?: boolean
   /** For an IdP without OpenID Connect: where its endpoints are, and what its API answers, by URL without a query. */
@@ -123,7 +125,7 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
     },
     keys: [await describeKey(PAIRS[0])],
-    userinfo: {},
+    userinfo: { ...options.userinfo },
     api: { ...oauth2?.api },
     faults: {},
     user: options.user,
