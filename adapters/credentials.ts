@@ -6,7 +6,7 @@
  */
 import { type CryptoKey, type JWTHeaderParameters, type KeyObject, SignJWT } from 'jose'
 import * as oidc from 'openid-client'
-import type { Host } from '../src/adapter.ts'
+import { type Host, LoginRefused } from '../src/adapter.ts'
 import { idpErrorOf } from './refusals.ts'
 
 /** One credential of ours at the IdP. */
@@ -78,7 +78,10 @@ export function assertionFile(path: string, host: Host): Credential {
   return {
     name: `the token in ${path}`,
     async authenticate(_server, client, body) {
-      setAssertion(client, body, (await host.readFile(path)).trim())
+      const assertion = await host.readFile(path).catch(() => {
+        throw new LoginRefused('invalid', `the token file ${path} cannot be read`)
+      })
+      setAssertion(client, body, assertion.trim())
     },
   }
 }

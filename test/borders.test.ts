@@ -59,7 +59,11 @@ const places: Readonly<Record<string, Borders>> = {
       'axios',
       'consulate',
     ],
-    allowed: ['./oidc.ts', '../src/adapter.ts', 'zod', 'jose', 'openid-client'],
+    allowed: ['./oidc.ts', './entra/graph.ts', '../src/adapter.ts', 'zod', 'jose', 'openid-client', 'node:crypto'],
+  },
+  'adapters/x/y.ts': {
+    refused: [...ENGINES, '../../src/url.ts', '../../src/index.ts', '../../test/x.ts', 'node:fs', 'undici', 'koa'],
+    allowed: ['./z.ts', '../code-flow.ts', '../../src/adapter.ts', 'zod', 'jose', 'openid-client', 'node:crypto'],
   },
   'src/mcp/x.ts': {
     refused: [

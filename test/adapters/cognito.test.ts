@@ -14,7 +14,7 @@ const subject = {
     issuer: `https://cognito-idp.eu-central-1.amazonaws.com/${POOL}`,
     clientId: '4abc',
     clientSecret: 'a secret',
-    alwaysOffline: true,
+    refreshTokens: 'always',
     user: { sub: 'd1a2', name: 'Ada Lovelace', email: 'ada@example.com', 'cognito:username': 'ada' },
   },
   subject: 'd1a2',

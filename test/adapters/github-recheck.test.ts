@@ -63,7 +63,7 @@ describe('github, asked again', () => {
     beforeEach(async () => {
       const subject = githubSubject(user)
       lab = await bench(
-        { ...subject, idp: { ...subject.idp, alwaysOffline: true } },
+        { ...subject, idp: { ...subject.idp, refreshTokens: 'always' } },
         () => new Date(Date.now() + ahead),
       )
     })

@@ -18,7 +18,7 @@ const subject: ContractSubject<typeof gitlab.options> = {
     issuer: 'https://gitlab.com',
     clientId: 'app',
     clientSecret: 'gloas-secret',
-    alwaysOffline: true,
+    refreshTokens: 'always',
     user: { sub: '42', name: 'Ada Lovelace', email: 'ada@example.com', groups_direct: ['acme/core'] },
     userinfo: { groups: ['Acme', 'acme/core'] },
   },

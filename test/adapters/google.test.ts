@@ -27,7 +27,6 @@ const subject: ContractSubject<typeof google.options> = {
     userinfo: { hd: 'example.com' },
   },
   subject: '1175',
-  prompt: 'select_account consent',
 }
 
 adapterContract('google', subject)
@@ -74,6 +73,8 @@ describe('google', () => {
     const { searchParams } = await redirectOf(adapter, newLogin())
     expect(searchParams.get('access_type')).to.equal('offline')
     expect(searchParams.get('prompt')).to.equal('consent')
+    const chosen = await redirectOf(adapter, newLogin({ prompt: 'login' }))
+    expect(chosen.searchParams.get('prompt')).to.equal('select_account consent')
     expect(searchParams.get('scope')).not.to.contain('offline_access')
   })
 

@@ -87,7 +87,7 @@ describe('keycloak', () => {
 
   it('can be asked again within the session of the browser, without offline access', async () => {
     const options = { ...subject.options, offlineSession: false }
-    const lab = await bench({ ...subject, options, idp: { ...subject.idp, alwaysOffline: true } })
+    const lab = await bench({ ...subject, options, idp: { ...subject.idp, refreshTokens: 'always' } })
     const identity = await signIn(lab)
     lab.idp.user = { ...lab.idp.user, groups: ['/sales'] }
     expect((await lab.adapter.refresh?.(identity))?.claims.groups).to.deep.equal(['/sales'])

@@ -1,7 +1,7 @@
 /**
  * An OpenID provider that is nothing but a `fetch`: no sockets, one key, and faults that a test switches on; or an IdP of
  * plain OAuth 2.0, which names its user through an API. Correct unless told otherwise: codes work once, for one redirect
- * URI, and only with the verifier of their PKCE challenge. A refresh token goes to who asked for offline access.
+ * URI, and only with the verifier of their PKCE challenge.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from 'jose'
@@ -24,8 +24,8 @@ export interface FakeIdpOptions {
   readonly user: ClaimSet
   /** What the userinfo endpoint tells, beside `sub`. By default nothing. */
   readonly userinfo?: ClaimSet
-  /** Hands out a refresh token without being asked for one. */
-  readonly alwaysOffline?: boolean
+  /** Who gets a refresh token: everybody, or who asks for offline access, which is the default. */
+  readonly refreshTokens?: 'always' | 'offline'
   /** For an IdP without OpenID Connect: where its endpoints are, and what its API answers, by URL without a query. */
   readonly oauth2?: {
     readonly authorization: string
@@ -202,11 +202,9 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
     if (!request || !proven || request.get('redirect_uri') !== form.get('redirect_uri')) {
       return Response.json({ error: 'invalid_grant', error_description: 'the code is not good' }, { status: 400 })
     }
-    const offline =
-      options.alwaysOffline ||
-      request.get('scope')?.split(' ').includes('offline_access') ||
-      request.get('access_type') === 'offline'
-    return issue(request.get('nonce'), offline)
+    const scopes = request.get('scope')?.split(' ') ?? []
+    const asked = scopes.includes('offline_access') || request.get('access_type') === 'offline'
+    return issue(request.get('nonce'), asked || options.refreshTokens === 'always')
   }
 
   async function refreshed(token: string): Promise<Response> {

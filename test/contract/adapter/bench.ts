@@ -23,8 +23,6 @@ export interface ContractSubject<Options extends z.ZodType> {
   readonly idp: FakeIdpOptions
   /** Who `idp.user` is. */
   readonly subject: string
-  /** What the IdP calls the prompt `login`, if not that. */
-  readonly prompt?: string
 }
 
 export interface Bench {

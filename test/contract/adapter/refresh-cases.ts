@@ -9,9 +9,9 @@ import { ID_TOKEN_CASES } from './id-token-cases.ts'
 export interface RefreshCase extends Omit<Case, 'outcome'> {
   /**
    * `ended`: the user's access is over (`denied`, `not_allowed`). `open`: nothing is known, so nothing ends
-   * (`unavailable`, `invalid`). `refused`: any refusal. `accepted`: the same user.
+   * (`unavailable`, `invalid`). `refused`: any refusal. `kept`: the same user, or nothing known.
    */
-  readonly outcome: 'ended' | 'open' | 'refused' | 'accepted' | Refusal
+  readonly outcome: 'ended' | 'open' | 'refused' | 'kept' | Refusal
 }
 
 const at = (endpoint: Endpoint, status: number, body: object) => (lab: Bench) => {
@@ -73,7 +73,7 @@ export const OPENID_REFRESH_CASES: readonly RefreshCase[] = [
   {
     name: 'refresh-without-id-token',
     words: 'an answer without an ID token (OpenID Connect Core section 12.2)',
-    outcome: 'accepted',
+    outcome: 'kept',
     bend: ({ idp }) => {
       idp.faults.tokens = ({ id_token: _, ...rest }) => rest
     },

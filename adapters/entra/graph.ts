@@ -1,0 +1,100 @@
+/**
+ * The groups of a user, asked of Microsoft Graph with the user's own token: `GET /me/transitiveMemberOf`.
+ *
+ * Owns paging, throttling and their bounds. It answers with all groups or refuses, never with some of them. When Graph is
+ * asked is left to `groups.ts`.
+ */
+import { type Host, LoginRefused } from '../../src/adapter.ts'
+
+/** The Graph host of each cloud, by its sign-in host. */
+export const GRAPHS: Readonly<Record<string, string>> = {
+  'https://login.microsoftonline.com': 'https://graph.microsoft.com',
+  'https://login.microsoftonline.us': 'https://graph.microsoft.us',
+  'https://login.partner.microsoftonline.cn': 'https://microsoftgraph.chinacloudapi.cn',
+}
+
+/** The largest that Graph takes, and as many pages as hold the most groups that an identity may have. */
+const PAGE_SIZE = 999
+const MAX_PAGES = 11
+/** Requests that are throttled are sent again as often, when the waiting fits the time that a person waits. */
+const MAX_RETRIES = 3
+const MAX_WAIT_MS = 4000
+
+export interface GraphGroups {
+  /** The origin of Graph. */
+  readonly graph: string
+  readonly as: 'id' | 'name'
+  readonly kinds: 'security' | 'all'
+}
+
+/** @throws {LoginRefused} `unavailable` when Graph does not answer; `not_allowed` when it may not, or there are too many */
+export async function graphGroups(
+  host: Host,
+  { graph, as, kinds }: GraphGroups,
+  accessToken: string,
+): Promise<string[]> {
+  const groups: string[] = []
+  const waiting = { leftMs: MAX_WAIT_MS }
+  let page: string | undefined =
+    `${graph}/v1.0/me/transitiveMemberOf?$select=id,displayName,securityEnabled&$top=${PAGE_SIZE}`
+  for (let pages = 0; page !== undefined; pages++) {
+    if (pages === MAX_PAGES) throw new LoginRefused('not_allowed', `the user is in more than ${groups.length} groups`)
+    const { value, '@odata.nextLink': next } = await readPage(host, page, accessToken, waiting)
+    if (!Array.isArray(value)) throw new LoginRefused('unavailable', 'Graph sent no list of groups')
+    for (const entry of value) {
+      if (entry['@odata.type'] !== '#microsoft.graph.group') continue
+      if (kinds === 'security' && entry.securityEnabled !== true) continue
+      groups.push(nameOf(entry, as))
+    }
+    // The next page gets the user's token too.
+    if (next !== undefined && new URL(String(next)).origin !== graph) {
+      throw new LoginRefused('invalid', 'Graph names a next page at another host')
+    }
+    page = next === undefined ? undefined : String(next)
+  }
+  return groups
+}
+
+interface Page {
+  readonly value?: readonly Record<string, unknown>[]
+  readonly '@odata.nextLink'?: unknown
+}
+
+function nameOf(entry: Record<string, unknown>, as: GraphGroups['as']): string {
+  const name = as === 'id' ? entry.id : entry.displayName
+  if (typeof name === 'string' && name !== '') return name
+  const remedy = 'grant the application GroupMember.Read.All (delegated), or use ids'
+  throw new LoginRefused('not_allowed', `Graph does not tell the ${as} of a group: ${remedy}`)
+}
+
+async function readPage(host: Host, url: string, accessToken: string, waiting: { leftMs: number }): Promise<Page> {
+  const headers = { accept: 'application/json', authorization: `Bearer ${accessToken}` }
+  for (let retries = 0; ; retries++) {
+    const response = await host.fetch(url, { headers }).catch((error: unknown) => {
+      throw new LoginRefused(
+        'unavailable',
+        `no answer from Graph: ${error instanceof Error ? error.message : 'unknown'}`,
+      )
+    })
+    const { status } = response
+    if (status === 200) return response.json().catch(() => ({})) as Promise<Page>
+    if (status === 401 || status === 403) {
+      const remedy = 'grant the application User.Read (delegated), or set groups.from: none'
+      throw new LoginRefused('not_allowed', `Graph does not let us read the groups of the user (${status}): ${remedy}`)
+    }
+    const waitMs = waitOf(response.headers.get('retry-after'), host.now())
+    if ((status !== 429 && status !== 503) || retries === MAX_RETRIES || waitMs > waiting.leftMs) {
+      throw new LoginRefused('unavailable', `Graph answered with status ${status}`)
+    }
+    waiting.leftMs -= waitMs
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+  }
+}
+
+/** Seconds or a date (RFC 9110 section 10.2.3); a second when the header is missing. */
+function waitOf(retryAfter: string | null, now: Date): number {
+  if (retryAfter === null || retryAfter.trim() === '') return 1000
+  const seconds = Number(retryAfter)
+  const wait = Number.isNaN(seconds) ? Date.parse(retryAfter) - now.getTime() : seconds * 1000
+  return Number.isNaN(wait) ? 1000 : Math.max(wait, 0)
+}
