@@ -33,7 +33,7 @@ export const cognito = defineAdapter({
       scopes: ['openid', 'profile', 'email'],
       recheck,
       identify({ claims }) {
-        const { username = claims['cognito:username'], ...rest } = standardClaims(claims)
+        const { groups: _, username = claims['cognito:username'], ...rest } = standardClaims(claims)
         // The claim is left out for a user who is in no group.
         const groups = textList(claims['cognito:groups'] ?? [])
         return {

@@ -6,6 +6,7 @@ import { httpsUrl } from './options.ts'
 import { idpWords } from './refusals.ts'
 
 const GITHUB = 'https://github.com'
+const LOGIN = /^[a-z0-9][a-z0-9-]*$/i
 /** Answers of the token endpoint that are about the user. */
 const ENDED = new Set(['bad_refresh_token', 'unverified_user_email'])
 const HEADERS = {
@@ -29,10 +30,7 @@ export const github = defineAdapter({
       /** Where people use GitHub. */
       baseUrl: httpsUrl().default(GITHUB),
       /** Only active members of one of these may sign in. */
-      organizations: z
-        .array(z.string().regex(/^[a-z0-9][a-z0-9-]*$/i, 'use the name in the address of the organization'))
-        .max(20)
-        .default([]),
+      organizations: z.array(z.string().regex(LOGIN, 'use the name in its address')).max(20).default([]),
       /** Lets in everybody who has an account. */
       anyAccount: z.boolean().default(false),
       /** Whether organizations and teams become groups. */
@@ -67,10 +65,11 @@ export const github = defineAdapter({
       recheck,
       explain: (answer) => (ENDED.has(answer.error) ? new LoginRefused('denied', idpWords(answer)) : undefined),
       async identify(api) {
-        const [{ id, login, name }, emails, memberOf] = await Promise.all([
-          api.read(User, 'user'),
+        // First by itself, so that an outage is not met with a volley.
+        const { id, login, name } = await api.read(User, 'user')
+        const [emails, memberOf] = await Promise.all([
           api.list(Email, 'user/emails?per_page=100'),
-          organizations.length > 0 ? among(organizations, api) : all(groups, api),
+          organizationsOf(organizations, groups, api),
         ])
         const email = emails.find(({ primary, verified }) => primary && verified)?.email
         return {
@@ -94,22 +93,16 @@ function apiOf(base: URL): URL {
   return new URL(hosted ? `https://api.${base.hostname}` : `${base.href.replace(/\/$/, '')}/api/v3`)
 }
 
-/** The names, by id, of those organizations that the user is in. Asked one by one: a list leaves out what we may not see. */
-async function among(organizations: readonly string[], api: Api): Promise<Map<number, string>> {
-  const asked = organizations.map((name) => api.find(Membership, `user/memberships/orgs/${name}`))
-  const memberOf = active((await Promise.all(asked)).filter((each) => each !== undefined))
-  if (memberOf.size > 0) return memberOf
-  throw new LoginRefused('not_allowed', `the user is an active member of none of ${organizations.join(', ')}`)
-}
-
-async function all(wanted: boolean, api: Api): Promise<Map<number, string>> {
-  return active(wanted ? await api.list(Membership, 'user/memberships/orgs?per_page=100', requireWhole) : [])
-}
-
-/** An invitation that was not accepted is a membership with the state pending. */
-function active(memberships: readonly z.output<typeof Membership>[]): Map<number, string> {
-  const counted = memberships.filter(({ state }) => state === 'active')
-  return new Map(counted.map(({ organization: { id, login } }) => [id, login]))
+/** The names of the organizations that count, by id. @throws {LoginRefused} `not_allowed` when some were named, and none do */
+async function organizationsOf(named: readonly string[], groups: boolean, api: Api): Promise<Map<number, string>> {
+  // One by one: a list leaves out what we may not see.
+  const each = named.map((name) => api.find(Membership, `user/memberships/orgs/${name}`))
+  const whole = () => api.list(Membership, 'user/memberships/orgs?per_page=100', requireWhole)
+  const found = named.length > 0 ? await Promise.all(each) : groups ? await whole() : []
+  // An invitation that was not accepted is a membership with the state pending.
+  const active = found.flatMap((membership) => (membership?.state === 'active' ? [membership.organization] : []))
+  if (named.length === 0 || active.length > 0) return new Map(active.map(({ id, login }) => [id, login]))
+  throw new LoginRefused('not_allowed', `the user is an active member of none of ${named.join(', ')}`)
 }
 
 async function teamsIn(memberOf: ReadonlyMap<number, string>, api: Api): Promise<string[]> {

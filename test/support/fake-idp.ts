@@ -11,6 +11,9 @@ export type ClaimSet = Record<string, unknown>
 export type KeyPair = Awaited<ReturnType<typeof generateKeyPair>> & { readonly jwk: JWK & { readonly kid: string } }
 export type Endpoint = 'discovery' | 'authorize' | 'token' | 'jwks' | 'userinfo' | 'api'
 
+/** JSON, or a function of the request's URL for anything else. */
+export type ApiAnswer = object | ((url: URL) => Response)
+
 export interface FakeIdpOptions {
   readonly issuer: string
   /** Where the discovery document is; below the issuer when absent. */
@@ -19,13 +22,15 @@ export interface FakeIdpOptions {
   readonly clientSecret: string
   /** The user who signs in: claims of the ID token beside those of the protocol. */
   readonly user: ClaimSet
+  /** What the userinfo endpoint tells, beside `sub`. By default nothing. */
+  readonly userinfo?: ClaimSet
   /** Who gets a refresh token: everybody, or who asks for offline access, which is the default. */
   readonly refreshTokens?: 'always' | 'offline'
   /** For an IdP without OpenID Connect: where its endpoints are, and what its API answers, by URL without a query. */
   readonly oauth2?: {
     readonly authorization: string
     readonly token: string
-    readonly api: Readonly<Record<string, unknown>>
+    readonly api: Readonly<Record<string, ApiAnswer>>
   }
 }
 
@@ -64,7 +69,7 @@ export interface FakeIdp {
   readonly keys: KeyPair[]
   userinfo: ClaimSet
   /** What the API answers, by URL without a query. */
-  api: Record<string, unknown>
+  api: Record<string, ApiAnswer>
   faults: Faults
   user: ClaimSet
   count(endpoint: Endpoint): number
@@ -120,7 +125,7 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
     },
     keys: [await describeKey(PAIRS[0])],
-    userinfo: {},
+    userinfo: { ...options.userinfo },
     api: { ...oauth2?.api },
     faults: {},
     user: options.user,
@@ -174,7 +179,9 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
   async function respond(endpoint: Endpoint, url: URL, form: URLSearchParams, headers: Headers): Promise<Response> {
     if (endpoint === 'api') {
       const known = accessTokens.has(headers.get('authorization')?.replace(/^(bearer|token) /i, '') ?? '')
-      return known ? Response.json(idp.api[`${url.origin}${url.pathname}`]) : new Response('{}', { status: 401 })
+      if (!known) return new Response('{}', { status: 401 })
+      const answer = idp.api[`${url.origin}${url.pathname}`]
+      return typeof answer === 'function' ? answer(url) : Response.json(answer)
     }
     if (endpoint === 'discovery') return Response.json(idp.metadata)
     if (endpoint === 'jwks') return Response.json({ keys: idp.keys.map(({ jwk }) => jwk) })
