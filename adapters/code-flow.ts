@@ -9,6 +9,7 @@
 import type { JWTPayload } from 'jose'
 import * as oidc from 'openid-client'
 import { type Claims, type Identity, type IdpAdapter, type Login, LoginRefused } from '../src/adapter.ts'
+import { callbackUrl } from './callback.ts'
 import { type Connection, connector, requireEndpoint, type ServerOptions } from './connection.ts'
 import { type ClientSecretMethod, type Credential, clientSecret, publicClient, rotating } from './credentials.ts'
 import { type IdTokenClaims, type SigningKey, verifyIdToken, verifyLogoutToken } from './id-token.ts'
@@ -16,7 +17,9 @@ import { hostFetch, type IdpError, idpErrorOf, type LibraryFetch, refusing } fro
 
 export type { ClientSecretMethod, Credential } from './credentials.ts'
 export type { IdTokenClaims } from './id-token.ts'
+export { type OAuth2FlowOptions, oauth2Flow } from './oauth2-flow.ts'
 export type { IdpError } from './refusals.ts'
+export type { Api } from './rest-api.ts'
 
 export interface OidcFlowOptions extends ServerOptions {
   /** Absent for a public client, which PKCE alone protects. */
@@ -58,6 +61,9 @@ export interface VerifiedUser {
 
 export type OidcFlow = Required<Pick<IdpAdapter, 'start' | 'finish' | 'endSession' | 'loggedOut'>> &
   Pick<IdpAdapter, 'refresh'>
+
+const NO_REFRESH_TOKEN =
+  'the IdP handed out no refresh token, so users cannot be re-checked: allow it there (offline access), or set recheck: false'
 
 interface Tokens {
   readonly access_token: string
@@ -142,7 +148,9 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
           const tokens = await redeem(connection, (config) =>
             oidc.authorizationCodeGrant(config, current, checks, atToken),
           )
-          return nameUser(connection, tokens, login.nonce)
+          const identity = await nameUser(connection, tokens, login.nonce)
+          if (recheck && identity.secret === undefined) host.warn('no_refresh_token', NO_REFRESH_TOKEN)
+          return identity
         },
         { explain },
       ),
@@ -232,14 +240,4 @@ function authorizationParameters(login: Login, scopes: readonly string[]): Recor
     ...(prompt && { prompt }),
     ...(claims && { claims }),
   }
-}
-
-/** The answer as it would arrive at the registered redirect URI, whatever a proxy made of the request's own. */
-function callbackUrl(login: Login, callback: Request): URL {
-  if (callback.method !== 'GET') throw new LoginRefused('invalid', `the callback came as ${callback.method}`)
-  const url = new URL(login.redirectUri)
-  url.search = new URL(callback.url).search
-  const names = [...url.searchParams.keys()]
-  if (new Set(names).size < names.length) throw new LoginRefused('invalid', 'the callback repeats a parameter')
-  return url
 }

@@ -36,6 +36,7 @@ export async function verifyIdToken(
 ): Promise<{ readonly claims: IdTokenClaims; readonly signingKey: SigningKey | undefined }> {
   const required = nonce === undefined ? ['sub'] : ['sub', 'nonce']
   const { payload, protectedHeader } = await verify<IdTokenClaims>(token, expected, required)
+  if (typeof payload.sub !== 'string' || payload.sub === '') throw new LoginRefused('invalid', 'the token names nobody')
   if (nonce !== undefined && payload.nonce !== nonce) throw new LoginRefused('invalid', 'the nonce is of another login')
   if (
     payload.azp === undefined ? Array.isArray(payload.aud) && payload.aud.length > 1 : payload.azp !== expected.clientId
@@ -74,9 +75,10 @@ function verify<Payload extends JWTPayload>(
   { host, connection, clientId, issuerOf }: Expected,
   requiredClaims: string[],
 ): Promise<JWTVerifyResult<Payload>> {
-  const { issuer, keys } = connection
+  const { issuer, keys, metadata } = connection
+  const offered = metadata.id_token_signing_alg_values_supported ?? ALGORITHMS
   return jwtVerify<Payload>(token, keys, {
-    algorithms: ALGORITHMS,
+    algorithms: ALGORITHMS.filter((name) => offered.includes(name)),
     issuer: issuerOf ? issuerOf(decodeJwt(token), issuer) : issuer,
     audience: clientId,
     clockTolerance: SKEW_SECONDS,

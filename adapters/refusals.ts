@@ -59,9 +59,25 @@ export function hostFetch(host: Host): LibraryFetch {
       .catch((error: unknown) => {
         throw new LoginRefused('unavailable', `no answer from ${origin}: ${messageOf(error)}`)
       })
-    if (response.status < 500 && response.status !== 429) return response
+    if (response.status < 500 && response.status !== 429) return withoutProofs(response, headers, body)
     throw new LoginRefused('unavailable', `${origin} answered with status ${response.status}`)
   }
+}
+
+/** What a request proves itself with. An IdP that repeats it in an error must not bring it into a log. */
+const PROOFS = ['code', 'code_verifier', 'client_secret', 'client_assertion', 'refresh_token']
+
+async function withoutProofs(response: Response, sent: LibraryInit['headers'], body: unknown): Promise<Response> {
+  if (!(body instanceof URLSearchParams)) return response
+  const { status, statusText, headers } = response
+  const text = await response.clone().text()
+  // A good answer may well hold the refresh token that it was asked with.
+  if (status < 400 && !text.includes('"error"')) return response
+  const [, basic = ''] = /^Basic (.+)$/i.exec(new Headers(sent).get('authorization') ?? '') ?? []
+  const [, secret = ''] = atob(basic).split(':')
+  const proofs = PROOFS.map((name) => body.get(name)).concat(basic, new URLSearchParams(`s=${secret}`).get('s'))
+  const hidden = proofs.reduce<string>((words, proof) => (proof ? words.replaceAll(proof, '***') : words), text)
+  return new Response(hidden, { status, statusText, headers })
 }
 
 /** Runs a step of a sign-in; whatever it throws becomes a {@link LoginRefused}. */

@@ -6,6 +6,7 @@
  * What a command works with, it imports when it runs: reading the command line and its help waits for nothing else.
  */
 import { Command } from 'commander'
+import { adapterCommand } from './adapter.ts'
 import { checkCommand } from './check.ts'
 import { demoCommand, type StartIssuer } from './demo.ts'
 import { explain } from './failure.ts'
@@ -42,6 +43,7 @@ const commands = [
   migrateCommand(),
   storeCommand(),
   keysCommand(),
+  adapterCommand(),
 ]
 for (const command of commands) program.addCommand(command)
 for (const command of [program, ...commands, ...commands.flatMap(({ commands: nested }) => nested)]) {

@@ -7,13 +7,17 @@ import type { ContractSubject } from './adapter/bench.ts'
 import { idTokenContract } from './adapter/id-token.ts'
 import { outageContract } from './adapter/outages.ts'
 import { redirectContract } from './adapter/redirects.ts'
+import { refreshContract } from './adapter/refresh.ts'
+import { wireContract } from './adapter/wire.ts'
 
 export { type Bench, bench, type ContractSubject, redirectOf, refused, signIn } from './adapter/bench.ts'
 
 export function adapterContract<Options extends z.ZodType>(name: string, subject: ContractSubject<Options>): void {
   describe(`${name}: the adapter contract`, () => {
     redirectContract(subject)
-    idTokenContract(subject)
+    if (!subject.idp.oauth2) idTokenContract(subject)
     outageContract(subject)
+    wireContract(subject)
+    refreshContract(subject)
   })
 }
