@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { expect } from 'chai'
 import { z } from 'zod'
 import { oidcFlow, standardClaims } from '../../adapters/code-flow.ts'
+import { adapters } from '../../adapters/index.ts'
 import { defineAdapter } from '../../src/adapter.ts'
 import { adapterContract, CASES } from '../contract/adapter.contract.ts'
 
@@ -31,6 +32,15 @@ adapterContract('an adapter that asks again', {
     user: { sub: 'user-1', name: 'Ada Lovelace', email: 'ada@example.com' },
   },
   subject: 'user-1',
+})
+
+describe('the adapters that come with it', () => {
+  for (const { type } of adapters.filter(({ developmentOnly }) => !developmentOnly)) {
+    it(`run the contract suite: ${type}`, async () => {
+      const test = await readFile(new URL(`./${type}.test.ts`, import.meta.url), 'utf8')
+      expect(test).to.contain(`adapterContract('${type}', `)
+    })
+  }
 })
 
 describe('the cases of the adapter contract', () => {
