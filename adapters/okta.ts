@@ -22,7 +22,8 @@ export const okta = defineAdapter({
     recheck: z.boolean().default(true),
   }),
   open({ domain, authorizationServer, clientId, clientSecret, groupsClaim, recheck }, host) {
-    return oidcFlow({
+    // Okta ends a session only for who shows an ID token of it, and none is kept.
+    const { endSession: _, ...flow } = oidcFlow({
       host,
       server: new URL(`https://${domain}${authorizationServer ? `/oauth2/${authorizationServer}` : ''}`),
       clientId,
@@ -43,5 +44,6 @@ export const okta = defineAdapter({
         return { subject: claims.sub, claims: { ...rest, ...(groups && !cut && { groups }) } }
       },
     })
+    return flow
   },
 })

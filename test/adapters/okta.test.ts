@@ -62,6 +62,10 @@ describe('okta', () => {
     })
   }
 
+  it('sends nobody to a logout that needs an ID token', async () => {
+    expect((await bench(org)).adapter.endSession).to.equal(undefined)
+  })
+
   it('wants the domain where people sign in, alone', () => {
     const problem = (domain: string) => okta.options.safeParse({ ...org.options, domain }).error?.issues[0]?.message
     expect(problem('acme-admin.okta.com')).to.match(/console/)

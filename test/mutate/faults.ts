@@ -5,7 +5,7 @@ export interface Fault {
   readonly file: string
   /** What is replaced by what. Each text is in the file exactly once. */
   readonly changes: readonly (readonly [find: string, put: string])[]
-  /** The test files in test/adapters/ that must notice: `entra` is entra.test.ts and every entra-*.test.ts. */
+  /** Whose tests must notice: `entra` is entra.test.ts, every entra-*.test.ts, and those in entra/, in test/adapters/. */
   readonly caughtBy: readonly string[]
 }
 
@@ -19,6 +19,7 @@ const callback = fault('adapters/callback.ts', 'contract')
 const token = fault('adapters/id-token.ts', 'contract')
 const connection = fault('adapters/connection.ts', 'contract')
 const refusals = fault('adapters/refusals.ts', 'contract')
+const api = fault('adapters/refusals.ts', 'github')
 const guard = fault('src/idp/fetch.ts', 'contract')
 const tenants = fault('adapters/entra/tenants.ts', 'entra')
 const entra = fault('adapters/entra.ts', 'entra')
@@ -133,11 +134,7 @@ ${VERIFY}`,
     'return withoutProofs(response, headers, body)',
     'return response',
   ]),
-  refusals(
-    'a text that is no JSON goes to the log',
-    [' || error instanceof SyntaxError) return', ') return'],
-    [' && !(cause instanceof SyntaxError)', ''],
-  ),
+  api('a text that is no JSON goes to the log', [' || error instanceof SyntaxError) return', ') return']),
 
   guard('redirects are followed', ["redirect: 'manual'", "redirect: 'follow'"]),
   guard('an answer may have any size', ['if (size > maxBytes)', 'if (size < 0)']),

@@ -42,8 +42,8 @@ async function copyTree(): Promise<string> {
 async function runTests(copy: string, names: readonly string[]): Promise<Run> {
   const report = join(copy, 'report.json')
   await rm(report, { force: true })
-  const files = (await readdir(join(copy, 'test/adapters'))).filter((file) =>
-    names.some((name) => file === `${name}.test.ts` || file.startsWith(`${name}-`)),
+  const files = (await readdir(join(copy, 'test/adapters'), { recursive: true })).filter((file) =>
+    names.some((name) => file.endsWith('.test.ts') && new RegExp(`^${name}(\\.test|-|/)`).test(file)),
   )
   if (files.length === 0) return { tests: undefined, red: undefined, output: `there is no test of ${names}` }
   const args = ['--bail', '--reporter', 'json', '--reporter-option', `output=${report}`]

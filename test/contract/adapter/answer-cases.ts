@@ -63,7 +63,7 @@ export const secretCases = (endpoints: readonly Endpoint[]): readonly Case[] =>
     outcome: 'invalid',
     bend: ({ idp }) => {
       // Short enough for an error of the JSON parser to quote it whole.
-      const secret = randomUUID().slice(0, 18)
+      const secret = `secret-${randomUUID().slice(0, 12)}`
       idp.secrets.push(secret)
       idp.faults.answer = (at, response) => (at === endpoint ? new Response(secret, JSON_TYPE) : response)
     },
