@@ -18,7 +18,8 @@ import { hostFetch, type IdpError, idpErrorOf, type LibraryFetch, refusing } fro
 export type { ClientSecretMethod, Credential } from './credentials.ts'
 export type { IdTokenClaims } from './id-token.ts'
 export { type OAuth2FlowOptions, oauth2Flow } from './oauth2-flow.ts'
-export type { IdpError } from './refusals.ts'
+export { hostName, httpsUrl, textList } from './options.ts'
+export { type IdpError, idpWords } from './refusals.ts'
 export type { Api } from './rest-api.ts'
 
 export interface OidcFlowOptions extends ServerOptions {

@@ -1,9 +1,7 @@
 /** GitHub: github.com, a company's own GHE.com, or an Enterprise Server. No OpenID provider: its REST API names the user. */
 import { z } from 'zod'
 import { defineAdapter, LoginRefused } from '../src/adapter.ts'
-import { type Api, oauth2Flow } from './code-flow.ts'
-import { httpsUrl } from './options.ts'
-import { idpWords } from './refusals.ts'
+import { type Api, httpsUrl, idpWords, oauth2Flow } from './code-flow.ts'
 
 const GITHUB = 'https://github.com'
 const LOGIN = /^[a-z0-9][a-z0-9-]*$/i

@@ -11,7 +11,7 @@ import { checkRules } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
 import type { Demo } from './demo/mount.ts'
 import { Failure } from './errors.ts'
-import { guardedFetch } from './idp/fetch.ts'
+import { fetchForIdps, guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
 import { callbackUrl, openAttempts } from './interaction/attempt.ts'
 import { leaveWithError } from './interaction/back.ts'
@@ -76,7 +76,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const keyring = await openKeyring(store)
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const idps = openIdps(config.idps, parts.adapters, {
-    fetch: guardedFetch({ timeoutMs: 5000, maxBytes: 1024 * 1024, allowPrivate: true }),
+    fetch: fetchForIdps(),
     redirectUri: (id) => callbackUrl(issuer, base, id),
     warn: (fields, message) => log.warn(fields, message),
     now: () => new Date(now()),

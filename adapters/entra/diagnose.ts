@@ -3,6 +3,7 @@ import type { Finding, Host } from '../../src/adapter.ts'
 import { discoveryUrl } from '../connection.ts'
 import type { Credential } from '../credentials.ts'
 import { daysLeft, endWords } from './credentials.ts'
+import { permissionFor } from './graph.ts'
 import type { EntraOptions } from './options.ts'
 import { aadstsOf, explainer, type Place } from './refusals.ts'
 import type { Tenants } from './tenants.ts'
@@ -136,20 +137,21 @@ function redirectUri({ place: { redirectUri: uri, clientId } }: Subject): Findin
 
 function groups({ options: { groups: wanted }, graph }: Subject): Finding {
   const step = 'Groups'
+  const permission = permissionFor(wanted)
   switch (wanted.from) {
     case 'none':
       return { step, state: 'good', detail: 'not asked for; tokens carry none' }
     case 'roles':
       return { step, state: 'good', detail: 'the app roles of the ID token' }
     case 'token': {
-      const detail = `the groups claim of the ID token; above 200 groups ${graph} is asked, with User.Read (delegated)`
+      const detail = `the groups claim of the ID token; above 200 groups ${graph} is asked, with ${permission} (delegated)`
       return { step, state: 'good', detail }
     }
     case 'graph': {
-      if (wanted.as === 'id') return { step, state: 'good', detail: `${graph} is asked, with User.Read (delegated)` }
-      const detail = `names of ${graph}, with GroupMember.Read.All (delegated, needs consent of an administrator)`
+      const detail = `${graph} is asked, with ${permission} (delegated)`
+      if (wanted.as === 'id') return { step, state: 'good', detail }
       const remedy = 'Names are not unique: where people may make groups themselves, use ids.'
-      return { step, state: 'warning', detail, remedy }
+      return { step, state: 'warning', detail: `${detail}, for names`, remedy }
     }
   }
 }

@@ -24,27 +24,29 @@ export interface GraphGroups {
   /** The origin of Graph. */
   readonly graph: string
   readonly as: 'id' | 'name'
-  readonly kinds: 'security' | 'all'
+  readonly kinds: 'all' | 'security'
+}
+
+/** The least permission that tells what is asked for. */
+export function permissionFor({ as, kinds }: Pick<GraphGroups, 'as' | 'kinds'>): string {
+  return as === 'id' && kinds === 'all' ? 'User.Read' : 'GroupMember.Read.All'
 }
 
 /** @throws {LoginRefused} `unavailable` when Graph does not answer; `not_allowed` when it may not, or there are too many */
-export async function graphGroups(
-  host: Host,
-  { graph, as, kinds }: GraphGroups,
-  accessToken: string,
-): Promise<string[]> {
+export async function graphGroups(host: Host, asked: GraphGroups, accessToken: string): Promise<string[]> {
+  const { graph, as, kinds } = asked
   const groups: string[] = []
   const waiting = { leftMs: MAX_WAIT_MS }
   let page: string | undefined =
     `${graph}/v1.0/me/transitiveMemberOf?$select=id,displayName,securityEnabled&$top=${PAGE_SIZE}`
   for (let pages = 0; page !== undefined; pages++) {
     if (pages === MAX_PAGES) throw new LoginRefused('not_allowed', `the user is in more than ${groups.length} groups`)
-    const { value, '@odata.nextLink': next } = await readPage(host, page, accessToken, waiting)
+    const { value, '@odata.nextLink': next } = await readPage(host, page, { accessToken, waiting, asked })
     if (!Array.isArray(value)) throw new LoginRefused('unavailable', 'Graph sent no list of groups')
     for (const entry of value) {
       if (entry['@odata.type'] !== '#microsoft.graph.group') continue
-      if (kinds === 'security' && entry.securityEnabled !== true) continue
-      groups.push(nameOf(entry, as))
+      if (kinds === 'security' && !member(entry, 'securityEnabled', 'boolean')) continue
+      groups.push(String(member(entry, as === 'id' ? 'id' : 'displayName', 'string')))
     }
     // The next page gets the user's token too.
     if (next !== undefined && new URL(String(next)).origin !== graph) {
@@ -60,14 +62,23 @@ interface Page {
   readonly '@odata.nextLink'?: unknown
 }
 
-function nameOf(entry: Record<string, unknown>, as: GraphGroups['as']): string {
-  const name = as === 'id' ? entry.id : entry.displayName
-  if (typeof name === 'string' && name !== '') return name
-  const remedy = 'grant the application GroupMember.Read.All (delegated), or use ids'
-  throw new LoginRefused('not_allowed', `Graph does not tell the ${as} of a group: ${remedy}`)
+/** Without the permission to read groups Graph lists them all, with null for everything but their ids ("Limited
+ * information returned for inaccessible member objects"). */
+function member(entry: Record<string, unknown>, name: string, type: 'string' | 'boolean'): unknown {
+  const value = entry[name]
+  if (typeof value === type) return value
+  const remedy = 'grant the application GroupMember.Read.All (delegated), or set groups.as: id and groups.kinds: all'
+  throw new LoginRefused('not_allowed', `Graph does not tell the ${name} of a group: ${remedy}`)
 }
 
-async function readPage(host: Host, url: string, accessToken: string, waiting: { leftMs: number }): Promise<Page> {
+interface Asking {
+  readonly accessToken: string
+  /** What is left of the time for all pages. */
+  readonly waiting: { leftMs: number }
+  readonly asked: GraphGroups
+}
+
+async function readPage(host: Host, url: string, { accessToken, waiting, asked }: Asking): Promise<Page> {
   const headers = { accept: 'application/json', authorization: `Bearer ${accessToken}` }
   for (let retries = 0; ; retries++) {
     const response = await host.fetch(url, { headers }).catch((error: unknown) => {
@@ -79,7 +90,7 @@ async function readPage(host: Host, url: string, accessToken: string, waiting: {
     const { status } = response
     if (status === 200) return response.json().catch(() => ({})) as Promise<Page>
     if (status === 401 || status === 403) {
-      const remedy = 'grant the application User.Read (delegated), or set groups.from: none'
+      const remedy = `grant the application ${permissionFor(asked)} (delegated), or set groups.from: none`
       throw new LoginRefused('not_allowed', `Graph does not let us read the groups of the user (${status}): ${remedy}`)
     }
     const waitMs = waitOf(response.headers.get('retry-after'), host.now())

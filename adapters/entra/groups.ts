@@ -6,7 +6,7 @@
  */
 import type { Host } from '../../src/adapter.ts'
 import { standardClaims, type VerifiedUser } from '../code-flow.ts'
-import { graphGroups } from './graph.ts'
+import { graphGroups, permissionFor } from './graph.ts'
 import { type EntraOptions, graphOf, usesGraph } from './options.ts'
 
 /** Users whose groups are remembered. The one who was asked for first is forgotten first. */
@@ -38,7 +38,7 @@ export function groupsOf(options: EntraOptions, host: Host): Groups {
   }
 
   return {
-    scopes: usesGraph(from) ? [`${graph}/${as === 'name' ? 'GroupMember.Read.All' : 'User.Read'}`] : [],
+    scopes: usesGraph(from) ? [`${graph}/${permissionFor(options.groups)}`] : [],
     async of(subject, { claims, accessToken }) {
       switch (from) {
         case 'none':

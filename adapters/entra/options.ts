@@ -52,8 +52,8 @@ const groups = z.strictObject({
   from: z.enum(['token', 'graph', 'roles', 'none']).default('token'),
   /** What Graph's groups are called by: their object ids, or their display names. */
   as: z.enum(['id', 'name']).default('id'),
-  /** Which of Graph's groups count: those made for access, or all. */
-  kinds: z.enum(['security', 'all']).default('security'),
+  /** Which of Graph's groups count: all, or those made for access. */
+  kinds: z.enum(['all', 'security']).default('all'),
   /** How long the answer of Graph about a user is kept. */
   cacheSeconds: z.int().min(0).max(3600).default(300),
 })

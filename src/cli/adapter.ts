@@ -64,7 +64,8 @@ async function create({ name, path, testPath, specifier }: Target): Promise<void
   const shown = relative(process.cwd(), testPath)
   console.log(`${relative(process.cwd(), path)}  the adapter, type "${name}"`)
   console.log(`${shown}  its test`)
-  console.log(`Run the test with: npx mocha --import=tsx ${shown} (consulate adapter new --help says what it needs)`)
+  const flag = /ts$/.test(path) ? '--import=tsx ' : ''
+  console.log(`Run the test with: npx mocha ${flag}${shown} (consulate adapter new --help says what it needs)`)
 }
 
 /** Also in a race with somebody else: an existing file is never written to. */

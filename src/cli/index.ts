@@ -9,6 +9,7 @@ import { Command } from 'commander'
 import { adapterCommand } from './adapter.ts'
 import { checkCommand } from './check.ts'
 import { demoCommand, type StartIssuer } from './demo.ts'
+import { doctorCommand } from './doctor.ts'
 import { explain } from './failure.ts'
 import { keysCommand } from './keys.ts'
 import { migrateCommand } from './migrate.ts'
@@ -39,6 +40,7 @@ const program = new Command('consulate')
 const commands = [
   serveCommand(),
   checkCommand(),
+  doctorCommand(),
   demoCommand(startForDemo),
   migrateCommand(),
   storeCommand(),

@@ -1,6 +1,9 @@
 /**
- * What every adapter on the shared code flow must do, shown against an IdP that is a `fetch`. Call
- * {@link adapterContract} from the adapter's own test file; what is special about the adapter is tested there.
+ * What every adapter must do, shown against an IdP that misbehaves on demand. Call {@link adapterContract} from the
+ * adapter's own test file; what is special about the adapter is tested there.
+ *
+ * Each misbehaviour is a named case, a row of `adapter/*-cases.ts`; {@link CASES} is the table of them all. Most are shown
+ * by a `fetch`, those of the network over real connections on loopback through the guarded fetch of the product.
  */
 import type { z } from 'zod'
 import type { ContractSubject } from './adapter/bench.ts'
@@ -11,6 +14,7 @@ import { refreshContract } from './adapter/refresh.ts'
 import { wireContract } from './adapter/wire.ts'
 
 export { type Bench, bench, type ContractSubject, redirectOf, refused, signIn } from './adapter/bench.ts'
+export { CASES } from './adapter/cases.ts'
 
 export function adapterContract<Options extends z.ZodType>(name: string, subject: ContractSubject<Options>): void {
   describe(`${name}: the adapter contract`, () => {

@@ -75,8 +75,8 @@ describe('the registry of IdPs', () => {
         'idps[1].issuer',
         'idps[1].clientID',
         'idps[2].level',
-        'idps[3].tenant',
         'idps[3].clientId',
+        'idps[3].tenant',
       ])
     })
 

@@ -1,4 +1,5 @@
 /** What an IdP may answer with when it is down, broken or misconfigured, endpoint by endpoint. */
+import { randomUUID } from 'node:crypto'
 import type { Refusal } from '../../../src/adapter.ts'
 import type { Endpoint } from '../../support/fake-idp.ts'
 import type { Case } from './case.ts'
@@ -53,16 +54,20 @@ export const ECHO_CASES: readonly Case[] = [
     },
     message: 'invalid_grant',
   },
-  {
-    name: 'token-no-json-echo',
-    words: 'a token endpoint that repeats what it was sent in place of JSON',
+]
+
+export const secretCases = (endpoints: readonly Endpoint[]): readonly Case[] =>
+  endpoints.map((endpoint) => ({
+    name: `${endpoint}-secret`,
+    words: `an IdP that sends something secret in place of JSON at ${endpoint}`,
     outcome: 'invalid',
     bend: ({ idp }) => {
-      idp.faults.answer = (at, response) =>
-        at === 'token' ? new Response(`${idp.requests.at(-1)?.form} ${idp.clientSecret}`, JSON_TYPE) : response
+      // Short enough for an error of the JSON parser to quote it whole.
+      const secret = `secret-${randomUUID().slice(0, 12)}`
+      idp.secrets.push(secret)
+      idp.faults.answer = (at, response) => (at === endpoint ? new Response(secret, JSON_TYPE) : response)
     },
-  },
-]
+  }))
 
 const metadata = (name: string, words: string, change: Record<string, unknown>, unspent = true): Case => ({
   name: `metadata-${name}`,

@@ -2,7 +2,14 @@
 import { expect } from 'chai'
 import type { z } from 'zod'
 import { newLogin } from '../../support/login.ts'
-import { answerCases, ECHO_CASES, METADATA_CASES, OAUTH2_ENDPOINTS, OPENID_ENDPOINTS } from './answer-cases.ts'
+import {
+  answerCases,
+  ECHO_CASES,
+  METADATA_CASES,
+  OAUTH2_ENDPOINTS,
+  OPENID_ENDPOINTS,
+  secretCases,
+} from './answer-cases.ts'
 import { bench, type ContractSubject, redirectOf, refused, signIn } from './bench.ts'
 import { runCases } from './case.ts'
 
@@ -12,6 +19,7 @@ export function outageContract<Options extends z.ZodType>(subject: ContractSubje
   describe('an IdP in trouble', () => {
     runCases(subject, answerCases(openid ? OPENID_ENDPOINTS : OAUTH2_ENDPOINTS))
     runCases(subject, ECHO_CASES)
+    runCases(subject, secretCases(openid ? OPENID_ENDPOINTS : OAUTH2_ENDPOINTS))
     if (openid) runCases(subject, METADATA_CASES)
 
     for (const each of openid ? OPENID_ENDPOINTS : OAUTH2_ENDPOINTS) {

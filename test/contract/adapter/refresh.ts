@@ -46,6 +46,9 @@ export function refreshContract<Options extends z.ZodType>(subject: ContractSubj
       const once = await again(lab.adapter, user)
       const twice = await again(lab.adapter, once)
       expect([once.subject, twice.subject]).to.deep.equal([user.subject, user.subject])
+      // An IdP may end a whole session when a refresh token that it replaced comes again (RFC 9700 section 4.14.2).
+      const sent = lab.idp.requests.flatMap(({ form }) => form.getAll('refresh_token'))
+      expect(sent).to.deep.equal([...new Set(sent)])
     })
 
     it('refresh-recovered: finds the user again after an outage', async () => {
