@@ -32,7 +32,8 @@ function settings(node: Node, path = ''): [path: string, fallback: unknown][] {
 }
 
 const folder = new URL('../../docs/idps/', import.meta.url)
-const pages = new Set(readdirSync(folder).filter((name) => name !== 'README.md'))
+/** The pages of IdP types; there are others beside them. */
+const pages = new Set(readdirSync(folder).filter((name) => adapters.some(({ type }) => name === `${type}.md`)))
 const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
 
 /** Whether the settings of an IdP type are on the configuration page, and not on the page of the type. */
