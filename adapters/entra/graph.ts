@@ -16,9 +16,10 @@ export const GRAPHS: Readonly<Record<string, string>> = {
 /** The largest that Graph takes, and as many pages as hold the most groups that an identity may have. */
 const PAGE_SIZE = 999
 const MAX_PAGES = 11
-/** Requests that are throttled are sent again as often, when the waiting fits the time that a person waits. */
+/** Requests that are throttled are sent again as often, when the waiting fits the time below. */
 const MAX_RETRIES = 3
-const MAX_WAIT_MS = 4000
+/** For all pages and all waiting: a person sits in front of it. */
+const MAX_MS = 4500
 
 export interface GraphGroups {
   /** The origin of Graph. */
@@ -36,12 +37,12 @@ export function permissionFor({ as, kinds }: Pick<GraphGroups, 'as' | 'kinds'>):
 export async function graphGroups(host: Host, asked: GraphGroups, accessToken: string): Promise<string[]> {
   const { graph, as, kinds } = asked
   const groups: string[] = []
-  const waiting = { leftMs: MAX_WAIT_MS }
+  const asking = { asked, accessToken, signal: AbortSignal.timeout(MAX_MS), until: performance.now() + MAX_MS }
   let page: string | undefined =
     `${graph}/v1.0/me/transitiveMemberOf?$select=id,displayName,securityEnabled&$top=${PAGE_SIZE}`
   for (let pages = 0; page !== undefined; pages++) {
     if (pages === MAX_PAGES) throw new LoginRefused('not_allowed', `the user is in more than ${groups.length} groups`)
-    const { value, '@odata.nextLink': next } = await readPage(host, page, { accessToken, waiting, asked })
+    const { value, '@odata.nextLink': next } = await readPage(host, page, asking)
     if (!Array.isArray(value)) throw new LoginRefused('unavailable', 'Graph sent no list of groups')
     for (const entry of value) {
       if (entry['@odata.type'] !== '#microsoft.graph.group') continue
@@ -72,16 +73,17 @@ function member(entry: Record<string, unknown>, name: string, type: 'string' | '
 }
 
 interface Asking {
-  readonly accessToken: string
-  /** What is left of the time for all pages. */
-  readonly waiting: { leftMs: number }
   readonly asked: GraphGroups
+  readonly accessToken: string
+  readonly signal: AbortSignal
+  /** The same end, by the clock of `performance`. */
+  readonly until: number
 }
 
-async function readPage(host: Host, url: string, { accessToken, waiting, asked }: Asking): Promise<Page> {
+async function readPage(host: Host, url: string, { asked, accessToken, signal, until }: Asking): Promise<Page> {
   const headers = { accept: 'application/json', authorization: `Bearer ${accessToken}` }
   for (let retries = 0; ; retries++) {
-    const response = await host.fetch(url, { headers }).catch((error: unknown) => {
+    const response = await host.fetch(url, { headers, signal }).catch((error: unknown) => {
       throw new LoginRefused(
         'unavailable',
         `no answer from Graph: ${error instanceof Error ? error.message : 'unknown'}`,
@@ -94,10 +96,9 @@ async function readPage(host: Host, url: string, { accessToken, waiting, asked }
       throw new LoginRefused('not_allowed', `Graph does not let us read the groups of the user (${status}): ${remedy}`)
     }
     const waitMs = waitOf(response.headers.get('retry-after'), host.now())
-    if ((status !== 429 && status !== 503) || retries === MAX_RETRIES || waitMs > waiting.leftMs) {
+    if ((status !== 429 && status !== 503) || retries === MAX_RETRIES || performance.now() + waitMs > until) {
       throw new LoginRefused('unavailable', `Graph answered with status ${status}`)
     }
-    waiting.leftMs -= waitMs
     await new Promise((resolve) => setTimeout(resolve, waitMs))
   }
 }

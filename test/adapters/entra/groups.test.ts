@@ -133,6 +133,18 @@ describe('the groups of Entra', () => {
       await refused(signIn(lab, opened), 'unavailable', /Graph/)
     })
 
+    it('refuse it as unavailable when each page is quick enough and all of them together are not', async () => {
+      await lab.entra.set({ people: { ada: { groups: many(40) } }, behaviour: { graphPageSize: 5 } })
+      const fetch = lab.entra.fetchFor()
+      const opened = lab.open(GRAPH, {
+        async fetch(url, init) {
+          if (String(url).startsWith(GLOBAL.graph)) await new Promise((resolve) => setTimeout(resolve, 1000))
+          return fetch(url, init)
+        },
+      })
+      await refused(signIn(lab, opened), 'unavailable', /Graph/)
+    })
+
     it('refuse it rather than leave out groups whose kind or name Graph does not tell', async () => {
       // Consented at the token endpoint, and not good enough at Graph: the permission was taken back meanwhile.
       const take = async (groups: Options['groups']) => {
