@@ -1,7 +1,7 @@
 /** What `consulate doctor` finds between us and Entra, each with its remedy. */
 import { expect } from 'chai'
 import type { Finding } from '../../../src/adapter.ts'
-import { CLIENT_ID, entraLab, newCertificate, type Opened, REDIRECT_URI, SECRET, TENANT } from './lab.ts'
+import { CLIENT_ID, entraLab, namingIssuer, newCertificate, type Opened, REDIRECT_URI, SECRET, TENANT } from './lab.ts'
 
 describe('the diagnosis of Entra', () => {
   const lab = entraLab()
@@ -79,6 +79,14 @@ describe('the diagnosis of Entra', () => {
     const away = lab.open({}, { fetch: () => Promise.reject(new Error('ENOTFOUND')) })
     expect(await step(away, 'Discovery')).to.include({ state: 'bad' })
     expect((await step(away, 'Clock')).state).to.equal('skipped')
+  })
+
+  it('finds a discovery document of somebody else, and sends no credential there', async () => {
+    const fetch = namingIssuer(lab.entra.fetchFor(), 'https://evil.example/x/v2.0')
+    const opened = lab.open({}, { fetch })
+    expect(await step(opened, 'Discovery')).to.include({ state: 'bad' })
+    expect((await step(opened, 'Sign-in with')).state).to.equal('skipped')
+    expect((await lab.entra.seen()).filter(({ method }) => method === 'POST')).to.deep.equal([])
   })
 
   it('finds a clock that is off, and how far', async () => {

@@ -9,6 +9,7 @@ import type { z } from 'zod'
 import type { entraOptions } from '../../../adapters/entra/options.ts'
 import { entra } from '../../../adapters/entra.ts'
 import {
+  type Fetch,
   type Hints,
   type Host,
   type Identity,
@@ -95,6 +96,15 @@ export async function refused(
   expect(shown).not.to.contain(SECRET)
   expect(shown).not.to.match(/eyJ[\w-]+\.|BEGIN|refresh_token=/)
   return outcome
+}
+
+/** A `fetch` for which the discovery document names another issuer. */
+export function namingIssuer(fetch: Fetch, issuer: string): Fetch {
+  return async (url, init) => {
+    const response = await fetch(url, init)
+    if (!String(url).endsWith('/.well-known/openid-configuration')) return response
+    return Response.json({ ...((await response.json()) as object), issuer })
+  }
 }
 
 export interface KeyPem {

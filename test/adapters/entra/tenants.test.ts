@@ -6,6 +6,7 @@ import {
   CLIENT_ID,
   CLOUDS,
   entraLab,
+  namingIssuer,
   type Options,
   PARTNER_TENANT,
   PERSONAL_ACCOUNTS,
@@ -97,6 +98,13 @@ describe('the tenants of Entra', () => {
       it(`refuse a token ${words}`, async () => {
         await lab.entra.set({ behaviour: { idToken } })
         await refused(signIn(lab, lab.open({ tenant: 'organizations' })), 'invalid')
+      })
+    }
+
+    for (const issuer of [issuerOf(TENANT), issuerOf(PERSONAL_ACCOUNTS), 'https://evil.example/{tenantid}/v2.0']) {
+      it(`are refused when organizations is said to be ${issuer}`, async () => {
+        const fetch = namingIssuer(lab.entra.fetchFor(), issuer)
+        await refused(signIn(lab, lab.open({ tenant: 'organizations' }, { fetch })), 'invalid', /names the issuer/)
       })
     }
 
