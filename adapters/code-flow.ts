@@ -15,7 +15,7 @@ import { type ClientSecretMethod, type Credential, clientSecret, publicClient, r
 import { type IdTokenClaims, type SigningKey, verifyIdToken, verifyLogoutToken } from './id-token.ts'
 import { hostFetch, type IdpError, idpErrorOf, type LibraryFetch, refusing } from './refusals.ts'
 
-export type { ClientSecretMethod, Credential } from './credentials.ts'
+export { assertionFile, type ClientSecretMethod, type Credential, clientSecret, privateKeyJwt } from './credentials.ts'
 export type { IdTokenClaims } from './id-token.ts'
 export { type OAuth2FlowOptions, oauth2Flow } from './oauth2-flow.ts'
 export { hostName, httpsUrl, textList } from './options.ts'

@@ -1,6 +1,6 @@
 /** What usually goes wrong between us and Entra, looked at one thing after the other for `consulate doctor`. */
 import type { Finding, Host } from '../../src/adapter.ts'
-import { discoveryUrl } from '../connection.ts'
+import { discoveryUrl, requireEndpoint } from '../connection.ts'
 import type { Credential } from '../credentials.ts'
 import { daysLeft, endWords } from './credentials.ts'
 import { permissionFor } from './graph.ts'
@@ -38,7 +38,7 @@ interface Metadata {
   readonly token_endpoint: string
 }
 
-async function discovery({ host, tenants }: Subject) {
+async function discovery({ host, options, tenants }: Subject) {
   const step = 'Discovery document'
   const url = discoveryUrl(tenants.server)
   const bad = (detail: string, remedy: string, date: string | null = null) => ({
@@ -61,7 +61,13 @@ async function discovery({ host, tenants }: Subject) {
   }
   if (!tenants.acceptIssuer(issuer))
     return bad(`${url.href} names the issuer ${issuer}`, 'Check tenant and authority.', date)
-  const finding: Finding = { step, state: 'good', detail: `${issuer}` }
+  try {
+    // The credential goes there next.
+    requireEndpoint('token_endpoint', token_endpoint, { server: tenants.server, allowInsecure: options.allowInsecure })
+  } catch (error) {
+    return bad(messageOf(error), 'Find out who answers in the place of Entra.', date)
+  }
+  const finding: Finding = { step, state: 'good', detail: issuer }
   return { finding, metadata: { issuer, token_endpoint }, date }
 }
 
@@ -126,7 +132,12 @@ async function login({ host, options, graph, place, tenants }: Subject, credenti
     const remedy = known?.remedy ?? 'Look the code up at https://login.microsoftonline.com/error.'
     return { step, state: 'bad', detail, remedy } satisfies Finding
   } catch (error) {
-    return { step, state: 'bad', detail: messageOf(error), remedy: 'See the message.' } satisfies Finding
+    return {
+      step,
+      state: 'bad',
+      detail: messageOf(error),
+      remedy: 'Let this machine reach it, and read the file, that the message names.',
+    } satisfies Finding
   }
 }
 

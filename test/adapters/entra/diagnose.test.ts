@@ -1,7 +1,7 @@
 /** What `consulate doctor` finds between us and Entra, each with its remedy. */
 import { expect } from 'chai'
 import type { Finding } from '../../../src/adapter.ts'
-import { CLIENT_ID, entraLab, namingIssuer, newCertificate, type Opened, REDIRECT_URI, SECRET, TENANT } from './lab.ts'
+import { CLIENT_ID, discovering, entraLab, newCertificate, type Opened, REDIRECT_URI, SECRET, TENANT } from './lab.ts'
 
 describe('the diagnosis of Entra', () => {
   const lab = entraLab()
@@ -81,13 +81,18 @@ describe('the diagnosis of Entra', () => {
     expect((await step(away, 'Clock')).state).to.equal('skipped')
   })
 
-  it('finds a discovery document of somebody else, and sends no credential there', async () => {
-    const fetch = namingIssuer(lab.entra.fetchFor(), 'https://evil.example/x/v2.0')
-    const opened = lab.open({}, { fetch })
-    expect(await step(opened, 'Discovery')).to.include({ state: 'bad' })
-    expect((await step(opened, 'Sign-in with')).state).to.equal('skipped')
-    expect((await lab.entra.seen()).filter(({ method }) => method === 'POST')).to.deep.equal([])
-  })
+  for (const change of [
+    { issuer: 'https://evil.example/x/v2.0' },
+    { token_endpoint: 'http://login.microsoftonline.com/token' },
+    { token_endpoint: 'nowhere:token' },
+  ] as const) {
+    it(`finds a discovery document with ${JSON.stringify(change)}, and sends no credential there`, async () => {
+      const opened = lab.open({}, { fetch: discovering(lab.entra.fetchFor(), change) })
+      expect(await step(opened, 'Discovery')).to.include({ state: 'bad' })
+      expect((await step(opened, 'Sign-in with')).state).to.equal('skipped')
+      expect((await lab.entra.seen()).filter(({ method }) => method === 'POST')).to.deep.equal([])
+    })
+  }
 
   it('finds a clock that is off, and how far', async () => {
     for (const [clockAhead, state] of [

@@ -98,12 +98,12 @@ export async function refused(
   return outcome
 }
 
-/** A `fetch` for which the discovery document names another issuer. */
-export function namingIssuer(fetch: Fetch, issuer: string): Fetch {
+/** A `fetch` for which the discovery document says something else. */
+export function discovering(fetch: Fetch, change: Record<string, string>): Fetch {
   return async (url, init) => {
     const response = await fetch(url, init)
     if (!String(url).endsWith('/.well-known/openid-configuration')) return response
-    return Response.json({ ...((await response.json()) as object), issuer })
+    return Response.json({ ...((await response.json()) as object), ...change })
   }
 }
 

@@ -5,8 +5,8 @@ import { entra } from '../../../adapters/entra.ts'
 import {
   CLIENT_ID,
   CLOUDS,
+  discovering,
   entraLab,
-  namingIssuer,
   type Options,
   PARTNER_TENANT,
   PERSONAL_ACCOUNTS,
@@ -103,7 +103,7 @@ describe('the tenants of Entra', () => {
 
     for (const issuer of [issuerOf(TENANT), issuerOf(PERSONAL_ACCOUNTS), 'https://evil.example/{tenantid}/v2.0']) {
       it(`are refused when organizations is said to be ${issuer}`, async () => {
-        const fetch = namingIssuer(lab.entra.fetchFor(), issuer)
+        const fetch = discovering(lab.entra.fetchFor(), { issuer })
         await refused(signIn(lab, lab.open({ tenant: 'organizations' }, { fetch })), 'invalid', /names the issuer/)
       })
     }
