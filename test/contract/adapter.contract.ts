@@ -17,7 +17,9 @@ export { type Bench, bench, type ContractSubject, redirectOf, refused, signIn } 
 export { CASES } from './adapter/cases.ts'
 
 export function adapterContract<Options extends z.ZodType>(name: string, subject: ContractSubject<Options>): void {
-  describe(`${name}: the adapter contract`, () => {
+  describe(`${name}: the adapter contract`, function () {
+    // RSA keys are made first, which takes a while on a busy machine.
+    this.timeout(20_000)
     redirectContract(subject)
     if (!subject.idp.oauth2) idTokenContract(subject)
     outageContract(subject)
