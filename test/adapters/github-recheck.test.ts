@@ -91,13 +91,18 @@ describe('github, asked again', () => {
       expect((await again(identity)).subject).to.equal('583231')
     })
 
-    it('ends access when the refresh token is not accepted, which GitHub says with status 200', async () => {
-      const identity = await signIn(lab)
-      ahead = HOUR
-      lab.idp.faults.answer = (endpoint, response) =>
-        endpoint === 'token' ? Response.json({ error: 'bad_refresh_token' }) : response
-      await refused(again(identity), lab.idp, 'denied')
-    })
+    for (const [error, status] of [
+      ['bad_refresh_token', 200],
+      ['invalid_grant', 400],
+    ] as const) {
+      it(`ends access when the refresh token is not accepted: ${error} with status ${status}`, async () => {
+        const identity = await signIn(lab)
+        ahead = HOUR
+        lab.idp.faults.answer = (endpoint, response) =>
+          endpoint === 'token' ? Response.json({ error }, { status }) : response
+        await refused(again(identity), lab.idp, 'denied')
+      })
+    }
 
     it('leaves access open when it is our secret that is not accepted', async () => {
       const identity = await signIn(lab)

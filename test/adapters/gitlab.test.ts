@@ -65,6 +65,9 @@ describe('gitlab', () => {
     expect(problem({ anyAccount: true })).to.equal(undefined)
     expect(problem({ groups: ['acme'], anyAccount: true })).to.match(/either/)
     expect(problem({ baseUrl: 'https://git.example.com' })).to.equal(undefined)
+    for (const baseUrl of ['http://git.example.com', 'https://ada@git.example.com', 'https://git.example.com/?a=b']) {
+      expect(problem({ baseUrl }), baseUrl).to.be.a('string')
+    }
   })
 
   it('signs in at a server of your own, also below a path', async () => {

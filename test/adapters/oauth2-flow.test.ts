@@ -85,6 +85,27 @@ describe('the flow without OpenID', () => {
     )
   })
 
+  for (const [status, reason] of [
+    [404, 'invalid'],
+    [403, 'not_allowed'],
+    [401, 'denied'],
+    [203, 'invalid'],
+  ] as const) {
+    it(`refuses as ${reason} an API that names somebody with status ${status}`, async () => {
+      const lab = await bench(subjectWith())
+      const answer = { id: 'user-1', name: 'Ada Lovelace', email: 'ada@example.com' }
+      lab.idp.api[`${AT}/api/me`] = () => Response.json(answer, { status })
+      await refused(signIn(lab), lab.idp, reason)
+    })
+  }
+
+  it('says which part of an answer is wrong, and nothing of what is in it', async () => {
+    const lab = await bench(subjectWith())
+    lab.idp.api[`${AT}/api/me`] = { id: 'user-1', name: ['private'], email: 'ada@example.com' }
+    const { message } = await refused(signIn(lab), lab.idp, 'invalid')
+    expect(message).to.contain('unexpected name').and.not.contain('private')
+  })
+
   it('keeps the token only for who re-checks', async () => {
     const lab = await bench(subjectWith({ recheck: false }))
     expect(await signIn(lab)).not.to.have.property('secret')
@@ -95,7 +116,8 @@ describe('the flow without OpenID', () => {
     const lab = await bench(subjectWith())
     for (const secret of ['null', '{}', '{"access":7}', '{"access":""}']) {
       const asked = lab.adapter.refresh?.({ subject: 'user-1', claims: {}, secret })
-      await refused(asked ?? Promise.resolve(), lab.idp, 'invalid')
+      const { message } = await refused(asked ?? Promise.resolve(), lab.idp, 'invalid')
+      expect(message).to.contain('no token')
     }
     expect(lab.idp.count('api')).to.equal(0)
   })
