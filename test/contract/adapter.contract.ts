@@ -8,6 +8,7 @@
 import type { z } from 'zod'
 import type { ContractSubject } from './adapter/bench.ts'
 import { idTokenContract } from './adapter/id-token.ts'
+import { logoutContract } from './adapter/logout.ts'
 import { outageContract } from './adapter/outages.ts'
 import { redirectContract } from './adapter/redirects.ts'
 import { refreshContract } from './adapter/refresh.ts'
@@ -25,5 +26,6 @@ export function adapterContract<Options extends z.ZodType>(name: string, subject
     outageContract(subject)
     wireContract(subject)
     refreshContract(subject)
+    logoutContract(subject)
   })
 }
