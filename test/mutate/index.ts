@@ -81,6 +81,10 @@ async function plant(copy: string, { name, file, changes, caughtBy }: Fault): Pr
 
 const wanted = process.argv.slice(2)
 const faults = FAULTS.filter(({ name }) => wanted.every((word) => name.includes(word)))
+if (faults.length === 0) {
+  console.error(`no fault has ${wanted.join(' and ')} in its name`)
+  process.exit(1)
+}
 const copy = await copyTree()
 let failed = 0
 try {
@@ -98,4 +102,4 @@ try {
 } finally {
   await rm(copy, { recursive: true, force: true })
 }
-if (failed > 0 || faults.length === 0) process.exitCode = 1
+if (failed > 0) process.exitCode = 1
