@@ -13,13 +13,17 @@ import type { Demo } from './demo/mount.ts'
 import { Failure } from './errors.ts'
 import { fetchForIdps, guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
+import { SECRET_KIND } from './idp/secrets.ts'
 import { callbackUrl, openAttempts } from './interaction/attempt.ts'
 import { leaveWithError } from './interaction/back.ts'
 import { openBrowserBinding } from './interaction/browser.ts'
 import { openFormGuard } from './interaction/form-guard.ts'
+import { logoutRoutes } from './interaction/logout.ts'
 import { interactionRoutes } from './interaction/routes.ts'
 import { deriveKeys } from './keys/derive.ts'
 import { openKeyring } from './keys/keyring.ts'
+import { openAudit } from './observe/audit.ts'
+import type { Metrics } from './observe/metrics.ts'
 import { openPages } from './pages/index.ts'
 import { openAccounts } from './provider/accounts.ts'
 import { authorizationPort } from './provider/authorization.ts'
@@ -31,6 +35,7 @@ import { watch } from './provider/events.ts'
 import { readAhead } from './provider/read-ahead.ts'
 import { openResources } from './provider/resources.ts'
 import { buildServer } from './server.ts'
+import { openSessions } from './sessions.ts'
 import type { StoreEngine } from './store.ts'
 import { Ring } from './stores/ring.ts'
 import { sealStore } from './stores/seal.ts'
@@ -47,6 +52,8 @@ export interface IssuerParts {
   /** The engine to keep everything in. The issuer seals what it writes and does not close the store. */
   readonly store: StoreEngine
   readonly log?: Logger
+  /** Where to count, when anybody reads it. */
+  readonly metrics?: Metrics
   /** Fetches metadata documents and keys of clients instead of the guarded fetch, for instance by way of a proxy. */
   readonly fetchForClients?: Fetch
   /** Milliseconds since the epoch; for tests. */
@@ -68,6 +75,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const now = parts.now ?? Date.now
   const issuer = new URL(config.issuer)
   const base = basePath(config)
+  const audit = openAudit(log)
   const problems = checkRules(config, parts.adapters)
   if (problems.length > 0) throw new ConfigError(problems)
 
@@ -78,12 +86,17 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const idps = openIdps(config.idps, parts.adapters, {
     fetch: fetchForIdps(),
     redirectUri: (id) => callbackUrl(issuer, base, id),
-    warn: (fields, message) => log.warn(fields, message),
+    warn(fields, message) {
+      log.warn(fields, message)
+      parts.metrics?.warned(fields.idp, fields.code)
+    },
     now: () => new Date(now()),
   })
   const resources = openResources(config.resources)
   const reads = readAhead(store)
   const accounts = openAccounts(store, reads, config.tokens.grantSeconds * 1000, now)
+  const sessions = openSessions({ config, store, reads, idps, audit, metrics: parts.metrics, log, now })
+  const { recheck, grants } = sessions
   const keysFor = (purpose: string) => deriveKeys(() => ring.secrets, purpose)
   const derivedForCookies = keysFor('cookies')
   const cookieKeys = () => derivedForCookies().map((key) => key.toString('base64url'))
@@ -93,6 +106,8 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     store,
     reads,
     accounts,
+    recheck: recheck.check,
+    recheckReads: config.sessions.recheckSeconds > 0 ? SECRET_KIND : undefined,
     resources,
     jwks: keyring.jwks,
     cookieKeys,
@@ -102,9 +117,10 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     },
     now,
   })
-  watch(provider, log)
+  watch(provider, { log, audit, grantEnded: recheck.grantEnded })
   const demo = config.development ? await startDemo(config, keyring.publicJwks) : undefined
 
+  const forms = openFormGuard(keysFor('forms'), issuer.origin)
   const browser = openBrowserBinding(keysFor('browser'), issuer.protocol === 'https:')
   const app = buildServer({
     config,
@@ -115,12 +131,22 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     ...(demo ? { demo: demo.middleware } : undefined),
     interaction: interactionRoutes({
       base,
-      port: authorizationPort(provider, { resources, accounts, log }),
+      port: authorizationPort(provider, { resources, accounts, grants, signedIn: recheck.begin, audit, log }),
       attempts: openAttempts(store, issuer, base, now),
       idps,
       browser,
-      forms: openFormGuard(keysFor('forms'), issuer.origin),
+      forms,
       pages,
+    }),
+    logout: logoutRoutes({
+      issuer,
+      base,
+      idps,
+      forms,
+      pages,
+      audit,
+      log,
+      backchannel: { idps, store, end: sessions.loggedOut, audit, log, now },
     }),
     oauth: endpoints(provider, {
       config,
@@ -133,7 +159,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       leaveWithError: (ctx, target) => leaveWithError(ctx, target, 'request_refused'),
     }),
   })
-  const upkeep = startUpkeep({ store: parts.store, ring, log })
+  const upkeep = startUpkeep({ store: parts.store, ring, log, onSize: parts.metrics?.stored })
 
   return {
     handler: app.callback(),

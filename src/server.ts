@@ -26,6 +26,7 @@ export interface ServerParts {
   /** Of this moment; the first signs. */
   readonly cookieKeys: () => readonly string[]
   readonly interaction: Router
+  readonly logout: Router
   readonly oauth: Router
   /** Answers requests for the demo MCP server, in development. */
   readonly demo?: Middleware
@@ -53,9 +54,13 @@ export function buildServer(parts: ServerParts): Koa<RequestState> {
   app.use(onPaths(['/authorize'], rateLimit({ name: 'authorize', perMinute: limits.authorize })))
   const tokens = ['/token', '/revoke', '/introspect']
   app.use(onPaths(tokens, rateLimit({ name: 'token', perMinute: limits.token, methods: ['POST'] })))
+  app.use(
+    onPaths(['/backchannel-logout/*'], rateLimit({ name: 'logout', perMinute: limits.logout, methods: ['POST'] })),
+  )
   app.use(publicPages(config, pages))
   if (parts.demo) app.use(parts.demo)
   app.use(parts.interaction.routes())
+  app.use(parts.logout.routes())
   app.use(parts.oauth.routes())
   app.use(otherMethods)
   app.use(notFound())

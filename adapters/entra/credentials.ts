@@ -5,14 +5,21 @@ import { readCertificate } from './certificate.ts'
 import type { EntraOptions } from './options.ts'
 
 const DAY_MS = 86_400_000
-export const WARN_DAYS = 30
+const WARN_DAYS = 30
+/** What the warning is known by; with the place in the list where there are two, so that each is told. */
+const EXPIRES = 'credential_expires'
 
 type Configured = NonNullable<EntraOptions['credentials']>[number]
 
 /** The credentials in the order of the configuration. Every use of one that ends soon is told to `host.warn`. */
 export function credentialsOf(options: EntraOptions, host: Host): Credential[] {
   const configured = options.credentials ?? [{ clientSecret: options.clientSecret }]
-  return configured.map((each, index) => watched(numbered(credentialOf(each, host), index, configured.length), host))
+  return configured.map((each, index) => {
+    const credential = credentialOf(each, host)
+    if (configured.length === 1) return watched(credential, host, EXPIRES)
+    const numbered = { ...credential, name: `${credential.name} (credentials[${index}])` }
+    return watched(numbered, host, `${EXPIRES}_${index}`)
+  })
 }
 
 function credentialOf(
@@ -29,10 +36,6 @@ function credentialOf(
   return clientSecret(secret ?? '', 'client_secret_post', expires === undefined ? undefined : new Date(expires))
 }
 
-function numbered(credential: Credential, index: number, count: number): Credential {
-  return count === 1 ? credential : { ...credential, name: `${credential.name} (credentials[${index}])` }
-}
-
 /** Which of a credential's last days this is: undefined while there are more than 30. */
 export function daysLeft({ expires }: Credential, now: Date): number | undefined {
   if (!expires) return undefined
@@ -46,13 +49,13 @@ export function endWords(credential: Credential, days: number): string {
 }
 
 /** On every use, not at the start alone: a server runs for months. The host tells it once an hour. */
-function watched(credential: Credential, host: Host): Credential {
+function watched(credential: Credential, host: Host, code: string): Credential {
   return {
     ...credential,
     authenticate(...request) {
       const days = daysLeft(credential, host.now())
       if (days !== undefined) {
-        host.warn('credential_expires', `${endWords(credential, days)}; add its successor under credentials`)
+        host.warn(code, `${endWords(credential, days)}; add its successor under credentials`)
       }
       return credential.authenticate(...request)
     },

@@ -1,5 +1,5 @@
 /**
- * Shows what the storage promises, with processes, kills and outages: `npm run prove -- R1 --store mongodb`. Each proof
+ * Shows what the issuer promises, with processes, kills and outages: `npm run prove -- R1 --store mongodb`. Each proof
  * is bounded in count and time, prints its figures, and ends with 1 when it falls short. `--scale 0.1` makes it shorter,
  * `--seed` repeats the chance of another run.
  */
@@ -19,6 +19,7 @@ const PROOFS: Readonly<Record<string, (run: Run) => Promise<Proof | string>>> = 
   R3: async ({ store, scale, seed }) => (await import('./kills.ts')).proveKills(store, scale, seed),
   R4: async ({ store, scale }) => (await import('./outage.ts')).proveOutage(store, scale),
   R6: async ({ scale, seed }) => (await import('./stepdown.ts')).proveStepDown(scale, seed),
+  R7: async ({ store, scale }) => (await import('./idp.ts')).proveIdp(store, scale),
   R12: async ({ store }) => (await import('./leaks.ts')).proveNoLeak(store),
 }
 

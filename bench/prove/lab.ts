@@ -23,6 +23,9 @@ export interface LabOptions {
   readonly store: StoreName
   readonly processes: number
   readonly tokens?: Record<string, number>
+  readonly sessions?: Record<string, number>
+  /** The dev adapter's when absent. */
+  readonly idps?: readonly object[]
   /** Puts a TCP proxy between the issuers and their database. */
   readonly proxied?: boolean
   /** Sees everything that passes the balancer. */
@@ -162,14 +165,19 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   }
 }
 
-function configuration(issuer: string, port: number, store: object, { tokens, logLevel }: LabOptions): object {
+function configuration(
+  issuer: string,
+  port: number,
+  store: object,
+  { tokens, sessions, idps, logLevel }: LabOptions,
+): object {
   const plenty = 10_000_000
   return {
     issuer,
     listen: { host: '127.0.0.1', port },
     secret: 'a secret of the proofs, thirty-two characters or more',
     store,
-    idps: [{ id: 'dev', type: 'dev', name: 'Development sign-in' }],
+    idps: idps ?? [{ id: 'dev', type: 'dev', name: 'Development sign-in' }],
     resources: [
       {
         resource: `${issuer}/demo/mcp`,
@@ -180,6 +188,7 @@ function configuration(issuer: string, port: number, store: object, { tokens, lo
       },
     ],
     tokens,
+    sessions,
     limits: { register: plenty, authorize: plenty, token: plenty },
     log: { level: logLevel ?? 'info', format: 'json' },
     development: true,

@@ -76,9 +76,14 @@ async function run(options: ServeOptions): Promise<void> {
 }
 
 async function runWorkers(count: number, source: Source, log: Log): Promise<void> {
-  const { startWorkers } = await import('./workers.ts')
+  const { serveWorkerMetrics, startWorkers } = await import('./workers.ts')
   const workers = await startWorkers(count, log)
-  closeOnSignal(() => workers.close(), log)
+  const { metrics } = source.config
+  const figures = metrics && (await serveWorkerMetrics(metrics, log))
+  closeOnSignal(async () => {
+    await workers.close()
+    await figures?.close(0)
+  }, log)
   console.error(banner(source, count))
 }
 

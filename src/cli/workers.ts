@@ -4,6 +4,7 @@
  */
 import cluster, { type Worker } from 'node:cluster'
 import { countForWorkers } from '../http/limits.ts'
+import { type Listening, type ListenOptions, listen } from '../http/listen.ts'
 import type { Log } from '../observe/log.ts'
 
 /** Milliseconds that a worker must have run before it died, for the next one to be started at once. */
@@ -82,6 +83,14 @@ export async function startWorkers(count: number, log: Log): Promise<Workers> {
       await end()
     },
   }
+}
+
+/** The figures of all workers, at one address. @throws {Error} when nothing can listen there */
+export async function serveWorkerMetrics(place: ListenOptions, log: Log): Promise<Listening> {
+  const { workerMetrics } = await import('../observe/metrics.ts')
+  const listening = await listen(workerMetrics(), place)
+  log.info({ host: place.host, port: listening.port }, 'metrics are served')
+  return listening
 }
 
 /** A connection on its way to a worker that dies would stay open for ever, with nobody to answer it: Node forgets it, but

@@ -95,12 +95,22 @@ export const configSchema = z.strictObject({
       grantSeconds: seconds.default(34_560_000),
     })
     .prefault({}),
+  /** What becomes of our grants when the IdP no longer vouches for their user. */
+  sessions: z
+    .strictObject({
+      /** The user is checked at the IdP when a refresh token is used, at most once in this time; 0 turns that off. */
+      recheckSeconds: z.int().min(0).default(900),
+      /** How long after the last good check an IdP that gives no answer is forgiven. */
+      graceSeconds: z.int().min(0).default(28_800),
+    })
+    .prefault({}),
   /** Requests per minute and client address; IPv6 addresses count by /64. */
   limits: z
     .strictObject({
       register: z.int().positive().default(60),
       authorize: z.int().positive().default(300),
       token: z.int().positive().default(1200),
+      logout: z.int().positive().default(600),
     })
     .prefault({}),
   log: z
@@ -110,6 +120,8 @@ export const configSchema = z.strictObject({
       format: z.enum(['auto', 'json', 'pretty']).default('auto'),
     })
     .prefault({}),
+  /** Where a Prometheus reads figures, on a listener of its own; none when absent. */
+  metrics: z.strictObject({ host: z.string().default('127.0.0.1'), port }).optional(),
   /** A folder whose templates and style sheet replace ours by file name. */
   viewsDir: z.string().min(1).optional(),
   /** Development mode: allows the `dev` adapter and serves the demo MCP server. Never on a network. */

@@ -68,10 +68,28 @@ export interface LandingModel {
   readonly documents: readonly { readonly name: string; readonly url: string }[]
 }
 
+/** What a logout ends, before it ends it. */
+export interface LogoutModel {
+  readonly action: string
+  readonly csrf: string
+  /** Those that can end their session. `disconnects`: they tell us, and the user's applications are disconnected. */
+  readonly idps: readonly { readonly id: string; readonly name: string; readonly disconnects: boolean }[]
+}
+
+/** What it ended. */
+export interface LoggedOutModel {
+  /** The IdP whose session was to end too. */
+  readonly idpName?: string
+  /** It could not be asked to. */
+  readonly failed: boolean
+}
+
 export interface Models {
   readonly consent: ConsentModel
   readonly choose: ChooseModel
   readonly form: FormModel
   readonly failure: FailureModel
   readonly landing: LandingModel
+  readonly logout: LogoutModel
+  readonly loggedOut: LoggedOutModel
 }

@@ -63,4 +63,13 @@ export const samples: Models = {
     ],
     documents: [{ name: 'Signing keys', url: 'https://issuer.example.com/jwks' }],
   },
+  logout: {
+    action: '/logout',
+    csrf: 'token',
+    idps: [
+      { id: 'company', name: 'Contoso', disconnects: true },
+      { id: 'partners', name: 'Partners', disconnects: false },
+    ],
+  },
+  loggedOut: { idpName: 'Contoso', failed: true },
 }

@@ -5,11 +5,14 @@
 import type Provider from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import type { Logger } from 'pino'
+import type { Identity } from '../adapter.ts'
 import { Failure } from '../errors.ts'
 import type { AuthorizationPort, PendingAuthorization } from '../interaction/port.ts'
+import type { Audit } from '../observe/audit.ts'
 import { type Accounts, isTooMuch } from './accounts.ts'
 import { isDocumentClient } from './clients.ts'
 import { outageBehind, outageFailure } from './document-fetch.ts'
+import type { Grants } from './grants.ts'
 import type { Resources } from './resources.ts'
 import { OPENID_SCOPES } from './scopes.ts'
 
@@ -18,10 +21,15 @@ type Interaction = InstanceType<Provider['Interaction']>
 export interface PortParts {
   readonly resources: Resources
   readonly accounts: Accounts
+  readonly grants: Pick<Grants, 'noteSession'>
+  /** Keeps what a later re-check of the user needs. */
+  readonly signedIn: (accountId: string, idp: string, identity: Identity) => Promise<void>
+  readonly audit: Audit
   readonly log: Logger
 }
 
-export function authorizationPort(provider: Provider, { resources, accounts, log }: PortParts): AuthorizationPort {
+export function authorizationPort(provider: Provider, parts: PortParts): AuthorizationPort {
+  const { resources, accounts, audit, log } = parts
   return {
     async pending(req, res, uid) {
       const interaction = await provider.interactionDetails(req, res).catch((cause: unknown) => {
@@ -56,11 +64,18 @@ export function authorizationPort(provider: Provider, { resources, accounts, log
       // One member for each value of `prompt` that this interaction satisfies.
       const grantId = await grant.save()
       interaction.result = { login: { accountId, remember: false }, consent: { grantId }, select_account: {} }
-      await persist(interaction).catch(async (error: unknown) => {
+      try {
+        // Before anybody can use the grant, and after it is there: an account without one has no upstream secret.
+        if (identity.session !== undefined) await parts.grants.noteSession(grantId, accountId, idp, identity.session)
+        await parts.signedIn(accountId, idp, identity)
+        await persist(interaction)
+      } catch (error) {
         // Nobody will come for this grant. Why it came to this counts more than whether it could be deleted.
         await grant.destroy().catch(() => {})
         throw error
-      })
+      }
+      const facts = { client: client.id, account: accountId, grant: grantId, resource: resource.resource, idp }
+      audit('consent.given', { ...facts, scopes: scopes.join(' ') })
       return new URL(interaction.returnTo)
     },
 
@@ -68,6 +83,7 @@ export function authorizationPort(provider: Provider, { resources, accounts, log
       const interaction = await provider.Interaction.find(uid)
       if (!interaction) return undefined
       if (!(await ended(interaction))) return undefined
+      audit('consent.refused', { client: String(interaction.params.client_id), reason: error })
       const { redirect_uri: redirectUri, state } = interaction.params
       const answer = new URLSearchParams({ error, error_description: description, iss: provider.issuer })
       if (state) answer.set('state', String(state))

@@ -4,8 +4,8 @@
  * identity providers are unknown here.
  */
 import type { JSONWebKeySet } from 'jose'
-import Provider, { type Configuration, errors } from 'oidc-provider'
-import type { Fetch } from '../adapter.ts'
+import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { Claims, Fetch } from '../adapter.ts'
 import type { Config } from '../config/schema.ts'
 import type { Store } from '../store.ts'
 import { type Accounts, accessTokenClaims, asProviderAccount } from './accounts.ts'
@@ -23,6 +23,10 @@ export interface EngineParts {
   readonly store: Store
   readonly reads: ReadAhead
   readonly accounts: Accounts
+  /** Whether a user may go on when a refresh token is used, and who they are by now. */
+  readonly recheck: (accountId: string) => Promise<{ readonly claims?: Claims } | { readonly over: string }>
+  /** The kind of record of an account that it reads; read ahead. */
+  readonly recheckReads: string | undefined
   readonly resources: Resources
   /** Private signing keys: ES256 first, then RS256. */
   readonly jwks: JSONWebKeySet
@@ -46,6 +50,7 @@ export function buildProvider(parts: EngineParts): Provider {
     adapter: persistence(parts.store, parts.reads, {
       refreshReuse: config.tokens.refreshReuseSeconds * 1000,
       unusedClient: config.registration.unusedSeconds * 1000,
+      refreshNeeds: parts.recheckReads,
       now: parts.now,
     }),
     jwks: parts.jwks as Configuration['jwks'],
@@ -94,9 +99,13 @@ export function buildProvider(parts: EngineParts): Provider {
       const id = grantIdOf(ctx)
       return id === undefined ? undefined : ctx.oidc.provider.Grant.find(id)
     },
-    async findAccount(_ctx, id) {
+    async findAccount(ctx, id, token) {
       const account = await answered(accounts.find(id))
-      return account && asProviderAccount(account)
+      if (!account || !isRefresh(ctx, token)) return account && asProviderAccount(account)
+      // Here, because the library has judged the token by now and spends it next: what fails here costs nobody a token.
+      const verdict = await answered(parts.recheck(id))
+      if ('over' in verdict) throw new errors.InvalidGrant('the identity provider no longer vouches for the user')
+      return asProviderAccount({ ...account, claims: verdict.claims ?? account.claims })
     },
     async extraTokenClaims(ctx, token) {
       if (token.kind !== 'AccessToken') return undefined
@@ -143,6 +152,12 @@ export function buildProvider(parts: EngineParts): Provider {
     return secretMatches(this.clientSecret, presented)
   }
   return provider
+}
+
+/** A spent refresh token ends its grant next, and is no reason to ask anybody about its user. */
+function isRefresh({ oidc }: KoaContextWithOIDC, token: unknown): boolean {
+  const { kind, consumed } = (token ?? {}) as { kind?: unknown; consumed?: unknown }
+  return oidc?.route === 'token' && kind === 'RefreshToken' && consumed === undefined
 }
 
 /** The path of the issuer without a trailing slash: empty for an issuer at the root of its host. */

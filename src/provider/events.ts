@@ -1,11 +1,12 @@
 /**
- * The engine's events as log lines. Nothing here may name a credential: tokens and codes
- * are told apart by their grant.
+ * The engine's events as lines of the audit log, and its errors as lines for the operator. Nothing here may name a
+ * credential: tokens and codes are told apart by their grant.
  */
 
 import type Provider from 'oidc-provider'
 import type { errors, KoaContextWithOIDC } from 'oidc-provider'
 import type { Logger } from 'pino'
+import type { Audit, AuditFacts } from '../observe/audit.ts'
 
 const REFUSED = [
   'authorization.error',
@@ -15,44 +16,61 @@ const REFUSED = [
   'revocation.error',
 ] as const
 
-export function watch(provider: Provider, log: Logger): void {
-  provider.on('registration_create.success', (_ctx, client) => {
-    log.info({ event: 'client.registered', client: client.clientId, name: client.clientName }, 'client registered')
+export interface WatchParts {
+  readonly log: Logger
+  readonly audit: Audit
+  /** Told of an account whose grant ended. */
+  readonly grantEnded: (accountId: string) => Promise<void>
+}
+
+export function watch(provider: Provider, { log, audit, grantEnded }: WatchParts): void {
+  provider.on('registration_create.success', (ctx, client) => {
+    const { reference } = ctx.state
+    audit('client.registered', { reference, client: client.clientId, name: client.clientName })
   })
-  provider.on('authorization.success', (ctx) => log.info(facts('authorization.granted', ctx), 'code issued'))
+  provider.on('authorization.success', (ctx) => audit('authorization.granted', facts(ctx)))
   provider.on('grant.success', (ctx) => {
-    log.info({ ...facts('token.issued', ctx), grant_type: ctx.oidc.params?.grant_type }, 'tokens issued')
+    audit('token.issued', { ...facts(ctx), grant_type: String(ctx.oidc.params?.grant_type) })
   })
   provider.on('grant.revoked', (ctx, grantId) => {
-    log.info({ ...facts('grant.revoked', ctx), grant: grantId }, 'grant revoked')
+    const account = accountOf(ctx)
+    audit('grant.revoked', { ...facts(ctx), account, grant: grantId })
+    // The answer does not wait for it: what stays behind is sealed, and ends by itself.
+    if (account) grantEnded(account).catch((err) => log.warn({ err }, 'an upstream secret could not be deleted'))
   })
   for (const event of REFUSED) {
     provider.on(event as (typeof REFUSED)[0], (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError) => {
       if (error.statusCode < 500) {
-        log.info({ ...facts(event, ctx), error: error.error, cause: reason(error) }, 'request refused')
+        log.info({ event, ...facts(ctx), error: error.error, cause: reason(error) }, 'request refused')
       } else {
         // Not the client's doing: the store, or a host that we depend on.
         log.error(
-          { ...facts(event, ctx), error: error.error, err: error.cause ?? error },
+          { event, ...facts(ctx), error: error.error, err: error.cause ?? error },
           'no answer from what we need',
         )
       }
     })
   }
   provider.on('server_error', (ctx, error) => {
-    log.error({ ...facts('server_error', ctx), err: error }, 'a request failed on our side')
+    log.error({ event: 'server_error', ...facts(ctx), err: error }, 'a request failed on our side')
   })
 }
 
-function facts(event: string, ctx: KoaContextWithOIDC): Record<string, unknown> {
+/** Of whose grant a token is that is given back, or used twice. */
+function accountOf({ oidc }: KoaContextWithOIDC): string | undefined {
+  const { RefreshToken, AccessToken, AuthorizationCode } = oidc?.entities ?? {}
+  return (RefreshToken ?? AccessToken ?? AuthorizationCode)?.accountId
+}
+
+function facts(ctx: KoaContextWithOIDC): AuditFacts {
   const { client, account, grant } = ctx.oidc ?? {}
+  const resource = ctx.oidc?.params?.resource
   return {
-    event,
     reference: ctx.state.reference,
     client: client?.clientId,
     account: account?.accountId,
     grant: grant?.jti,
-    resource: ctx.oidc?.params?.resource,
+    resource: typeof resource === 'string' ? resource : undefined,
   }
 }
 

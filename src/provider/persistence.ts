@@ -16,6 +16,8 @@ export interface PersistencePolicy {
   readonly refreshReuse: number
   /** Milliseconds until a client that never got a token is dropped. */
   readonly unusedClient: number
+  /** A kind of which an account has a record that each use of its refresh tokens needs. */
+  readonly refreshNeeds?: string | undefined
   readonly now: () => number
 }
 
@@ -77,9 +79,15 @@ class StoredModel implements Adapter {
     if (this.#model === 'AuthorizationCode' || this.#model === 'RefreshToken') {
       refuseOtherResource(payload?.resource)
       if (record?.grantId) this.#reads.begin('Grant', record.grantId)
-      if (record?.accountId) this.#reads.begin('Account', record.accountId)
+      if (record?.accountId) this.#readAccount(record.accountId)
     }
     return payload
+  }
+
+  #readAccount(id: string): void {
+    this.#reads.begin('Account', id)
+    const { refreshNeeds } = this.#policy
+    if (this.#model === 'RefreshToken' && refreshNeeds !== undefined) this.#reads.begin(refreshNeeds, id)
   }
 
   /** With the client of a token request goes what it presents. */

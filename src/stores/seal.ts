@@ -5,7 +5,7 @@
  * It leaves to the store below: kinds, times and counts, which stay readable, and every guarantee about writes; and to
  * `ring.ts` which secret is used.
  */
-import type { ListPage, ListQuery, Store, StoredRecord } from '../store.ts'
+import type { ListPage, ListQuery, Store, StoredRecord, StoreEngine } from '../store.ts'
 import { SealBroken } from './cipher.ts'
 import type { Ring } from './ring.ts'
 
@@ -26,9 +26,18 @@ interface Contents extends Indexes {
   readonly payload: string
 }
 
+export interface SealedStore extends Store {
+  /** Replaces the payload of a record that was read here, by one conditional write: only if the record is still as it was
+   * read. Keeps all that is beside the payload. Answers the record as it is now, or nothing when it was not. */
+  replace(record: StoredRecord, payload: string): Promise<StoredRecord | undefined>
+}
+
 /** Wraps a store so that only hashes and sealed texts reach it. `get`, `find`, `take` and `list` throw
  * {@link SealBroken} for a record that cannot be opened. */
-export function sealStore(store: Store, ring: Ring): Store {
+export function sealStore(store: Store & Pick<StoreEngine, 'swap'>, ring: Ring): SealedStore {
+  /** What lies in the store of a record that was read: the only proof that it is still the same. */
+  const rows = new WeakMap<StoredRecord, StoredRecord>()
+
   const hashId = (kind: string, id: string) => ring.hash(['id', kind], id)
   const hashShared = (name: (typeof SHARED)[number], value: string) => ring.hash([name], value)
   const hashOwn = (name: (typeof OWN)[number], kind: string, value: string) => ring.hash([name, kind], value)
@@ -63,12 +72,14 @@ export function sealStore(store: Store, ring: Ring): Store {
         throw new SealBroken(`The ${name} beside a sealed record is not the one inside it.`)
       }
     }
-    return {
+    const record = {
       ...contents,
       kind: row.kind,
       ...(row.expiresAt === undefined ? {} : { expiresAt: row.expiresAt }),
       ...(row.consumedAt === undefined ? {} : { consumedAt: row.consumedAt }),
     }
+    rows.set(record, row)
+    return record
   }
 
   return {
@@ -80,6 +91,12 @@ export function sealStore(store: Store, ring: Ring): Store {
     async find(kind, by, value) {
       const row = await store.find(kind, by, hashOwn(by, kind, value))
       return row && open(row, { [by]: value })
+    },
+    async replace(record, payload) {
+      const row = rows.get(record)
+      if (!row) throw new TypeError('replace: the record was not read from this store')
+      const sealed = { ...row, payload: seal({ ...record, payload }).payload }
+      return (await store.swap(row.kind, row.id, row.payload, sealed.payload)) ? open(sealed) : undefined
     },
     consume: (kind, id, reuse) => store.consume(kind, hashId(kind, id), reuse),
     async take(kind, id) {

@@ -3,7 +3,7 @@
  * the secret was rotated. Expiry itself never waits for it: an expired record is absent at once.
  */
 import { setImmediate } from 'node:timers/promises'
-import type { StoreEngine } from '../store.ts'
+import type { StoreEngine, StoreSize } from '../store.ts'
 import { NOTICE_MS, type Ring } from './ring.ts'
 
 /** Milliseconds between two sweeps. */
@@ -29,11 +29,13 @@ export interface UpkeepOptions {
   readonly store: UpkeepStore
   readonly ring: Pick<Ring, 'notice'>
   readonly log: UpkeepLog
+  /** Told what the store holds, at once and then each time that it is looked at. */
+  readonly onSize?: ((size: StoreSize) => void) | undefined
   /** Milliseconds; for tests. */
   readonly intervals?: { readonly sweep?: number; readonly size?: number; readonly notice?: number }
 }
 
-export function startUpkeep({ store, ring, log, intervals = {} }: UpkeepOptions): Upkeep {
+export function startUpkeep({ store, ring, log, onSize, intervals = {} }: UpkeepOptions): Upkeep {
   let stopped = false
 
   async function sweep(): Promise<void> {
@@ -47,7 +49,9 @@ export function startUpkeep({ store, ring, log, intervals = {} }: UpkeepOptions)
 
   async function tellSize(): Promise<void> {
     try {
-      log.info({ ...(await store.size()) }, 'size of the store')
+      const size = await store.size()
+      onSize?.(size)
+      log.info({ ...size }, 'size of the store')
     } catch (err) {
       log.warn({ err }, 'the size of the store could not be read')
     }
@@ -63,6 +67,7 @@ export function startUpkeep({ store, ring, log, intervals = {} }: UpkeepOptions)
     unknown = !known
   }
 
+  if (onSize) void tellSize()
   const timers = [
     every(intervals.sweep ?? SWEEP_EVERY, sweep),
     every(intervals.size ?? SIZE_EVERY, tellSize),

@@ -90,6 +90,14 @@ describe('the shared code flow', () => {
         await refusal(open().endSession(new URL('https://auth.example.com/')), 'invalid')
       }
     })
+
+    it('cannot be ended at another host than the one that may speak plain http', async () => {
+      const issuer = 'http://localhost:9'
+      idp = await fakeIdp({ issuer, clientId: 'consulate', clientSecret: 'x', user: {} })
+      const flow = open({ server: new URL(issuer), allowInsecure: true })
+      idp.metadata.end_session_endpoint = 'http://other.example/logout'
+      await refusal(flow.endSession(new URL('https://auth.example.com/')), 'invalid')
+    })
   })
 
   describe('a logout token', () => {

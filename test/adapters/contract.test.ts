@@ -51,6 +51,7 @@ describe('the cases of the adapter contract', () => {
     trouble: 'An IdP in trouble',
     network: 'The network',
     refresh: 'Asking again',
+    logout: 'A logout at the IdP',
   } as const
 
   it('have a name each, more than forty of them', () => {

@@ -8,6 +8,7 @@
 import type { z } from 'zod'
 import type { ContractSubject } from './adapter/bench.ts'
 import { idTokenContract } from './adapter/id-token.ts'
+import { logoutContract } from './adapter/logout.ts'
 import { outageContract } from './adapter/outages.ts'
 import { redirectContract } from './adapter/redirects.ts'
 import { refreshContract } from './adapter/refresh.ts'
@@ -17,11 +18,14 @@ export { type Bench, bench, type ContractSubject, redirectOf, refused, signIn } 
 export { CASES } from './adapter/cases.ts'
 
 export function adapterContract<Options extends z.ZodType>(name: string, subject: ContractSubject<Options>): void {
-  describe(`${name}: the adapter contract`, () => {
+  describe(`${name}: the adapter contract`, function () {
+    // RSA keys are made first, which takes a while on a busy machine.
+    this.timeout(20_000)
     redirectContract(subject)
     if (!subject.idp.oauth2) idTokenContract(subject)
     outageContract(subject)
     wireContract(subject)
     refreshContract(subject)
+    logoutContract(subject)
   })
 }

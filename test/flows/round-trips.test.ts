@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { StoreEngine } from '../../src/store.ts'
 import { authorizationRequest, exchange, obtainTokens, refresh, register, signIn } from '../support/client.ts'
+import { Connected, INTERVAL, startCompanyIssuer } from '../support/company-issuer.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
 /** Waits that a flow has for its store: a write each, and one for all reads that are begun in the same turn. */
@@ -56,6 +57,22 @@ describe('what a flow costs in ways to the store', () => {
     waits.reset()
     expect((await refresh(issuer.url, client, tokens.refresh_token)).status).to.equal(200)
     expect(waits.count, waits.verbs.join(', ')).to.equal(4)
+  })
+
+  it('is not more for a user who can be checked at the IdP, and two writes more when that is due', async () => {
+    const { issuer: checked, stop } = await startCompanyIssuer({}, { store: (engine) => waits.around(engine) })
+    const client = await Connected.by('ada', checked.url)
+    for (const [passed, cost] of [
+      [0, 4],
+      [INTERVAL, 6],
+      [0, 4],
+    ] as const) {
+      checked.advance(passed)
+      waits.reset()
+      expect((await client.refresh()).status).to.equal(200)
+      expect(waits.count, waits.verbs.join(', ')).to.equal(cost)
+    }
+    await stop()
   })
 
   it('is two reads and two writes for a code', async () => {

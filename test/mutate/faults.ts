@@ -161,6 +161,17 @@ ${VERIFY}`,
     "throw new LoginRefused('denied', `$",
   ]),
 
+  token('an ID token passes for a logout token (nonce)', [
+    'if (payload.nonce !== undefined) throw',
+    'if (payload.nonce === "") throw',
+  ]),
+  token('a logout token may be about anything (events)', [
+    'if (!isObject(payload.events) || !isObject(payload.events[LOGOUT_EVENT]))',
+    'if (payload.events === "")',
+  ]),
+  token('a logout token may be of any type', ['if (!LOGOUT_TYPES.includes(type))', 'if (type === "")']),
+  token('a logout token may name nobody', ['if (!subject && !session)', 'if (subject === "")']),
+
   oidc('userinfo may be of another user', [
     'userInfo(connection, accessToken, claims.sub)',
     'userInfo(connection, accessToken, oidc.skipSubjectCheck)',

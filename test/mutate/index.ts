@@ -82,6 +82,10 @@ async function plant(copy: string, { name, file, changes, caughtBy }: Fault): Pr
 
 const wanted = process.argv.slice(2)
 const faults = [...FAULTS, ...ADAPTER_FAULTS].filter(({ name }) => wanted.every((word) => name.includes(word)))
+if (faults.length === 0) {
+  console.error(`no fault has ${wanted.join(' and ')} in its name`)
+  process.exit(1)
+}
 const copy = await copyTree()
 let failed = 0
 try {
@@ -99,4 +103,4 @@ try {
 } finally {
   await rm(copy, { recursive: true, force: true })
 }
-if (failed > 0 || faults.length === 0) process.exitCode = 1
+if (failed > 0) process.exitCode = 1

@@ -5,17 +5,17 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Store, StoreEngine } from '../../src/store.ts'
+import type { StoreEngine } from '../../src/store.ts'
 import type { DriverName } from '../../src/stores/embedded/driver.ts'
 import { Ring } from '../../src/stores/ring.ts'
-import { sealStore } from '../../src/stores/seal.ts'
+import { type SealedStore, sealStore } from '../../src/stores/seal.ts'
 
 export const DRIVERS: readonly DriverName[] = process.getBuiltinModule('node:sqlite')
   ? ['libsql', 'node:sqlite']
   : ['libsql']
 
 /** What an issuer with this secret sees of an engine. */
-export async function withSeal(engine: StoreEngine, secret: string): Promise<Store> {
+export async function withSeal(engine: StoreEngine, secret: string): Promise<SealedStore> {
   return sealStore(engine, await Ring.open(engine, { secret }))
 }
 

@@ -9,6 +9,7 @@ import { adapters as builtin } from '../../adapters/index.ts'
 import type { AdapterType, Fetch } from '../../src/adapter.ts'
 import { type Config, type ConfigInput, configSchema } from '../../src/config/schema.ts'
 import { createIssuer, type Issuer } from '../../src/index.ts'
+import type { Metrics } from '../../src/observe/metrics.ts'
 import type { StoreEngine } from '../../src/store.ts'
 import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
 
@@ -37,6 +38,7 @@ export interface TestOptions {
   readonly fetchForClients?: Fetch
   /** Wraps the engine, for instance to make it fail. */
   readonly store?: (store: StoreEngine) => StoreEngine
+  readonly metrics?: Metrics
 }
 
 export async function startIssuer(options: TestOptions = {}): Promise<TestIssuer> {
@@ -57,6 +59,7 @@ export async function startIssuer(options: TestOptions = {}): Promise<TestIssuer
     store,
     log,
     now,
+    ...(options.metrics ? { metrics: options.metrics } : undefined),
     ...(options.fetchForClients ? { fetchForClients: options.fetchForClients } : undefined),
   }).catch(async (error: unknown) => {
     // Else a test that cannot start would never end.

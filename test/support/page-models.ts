@@ -55,7 +55,7 @@ export const config = configSchema.parse({
   ],
 })
 
-const { consent, choose, form, failure, landing } = samples
+const { consent, choose, form, failure, landing, logout, loggedOut } = samples
 
 type Variants = { readonly [N in keyof Models]: Readonly<Record<string, Models[N]>> }
 
@@ -97,6 +97,18 @@ export const variants: Variants = {
       ...filledWith(landing, long),
       servers: [{ ...filledWith(landing.servers[0], long), scopes: twenty }] as never,
     },
+  },
+  logout: {
+    two: logout,
+    here: { ...logout, idps: [] },
+    silent: { ...logout, idps: logout.idps.slice(1) },
+    many: { ...logout, idps: Array.from({ length: 8 }, (_, index) => ({ ...idp(_, index), disconnects: true })) },
+  },
+  loggedOut: {
+    here: { failed: false },
+    idp: { ...loggedOut, failed: false },
+    failed: loggedOut,
+    long: { ...loggedOut, idpName: long },
   },
 }
 

@@ -1,6 +1,7 @@
 /** Several issuers with stores of their own on the same data, behind a balancer that gives each request to the next. */
 import { createServer } from 'node:http'
 import { adapters } from '../../adapters/index.ts'
+import type { AdapterType } from '../../src/adapter.ts'
 import { type ConfigInput, configSchema } from '../../src/config/schema.ts'
 import { createIssuer, type Issuer } from '../../src/index.ts'
 import type { StoreEngine } from '../../src/store.ts'
@@ -38,7 +39,12 @@ export async function mongoData(engine: Engine): Promise<SharedData> {
   return { open: (now) => openMongoStore({ url: db.url, now }), remove: () => db.drop() }
 }
 
-export async function startReplicas(count: number, data: SharedData): Promise<Replicas> {
+export interface ReplicaOptions {
+  readonly adapters?: readonly AdapterType[]
+  readonly config?: (defaults: ConfigInput) => ConfigInput
+}
+
+export async function startReplicas(count: number, data: SharedData, options: ReplicaOptions = {}): Promise<Replicas> {
   const server = createServer()
   const url = `http://localhost:${await listen(server)}`
   let offset = 0
@@ -49,7 +55,8 @@ export async function startReplicas(count: number, data: SharedData): Promise<Re
     const store = await data.open(now)
     engines.push(store)
     // A configuration of its own for each, as separate processes have it.
-    issuers.push(await createIssuer(configSchema.parse(configuration(url)), { adapters, store, now }))
+    const config = configSchema.parse(options.config?.(configuration(url)) ?? configuration(url))
+    issuers.push(await createIssuer(config, { adapters: options.adapters ?? adapters, store, now }))
   }
   const answered = issuers.map(() => 0)
   let next = 0

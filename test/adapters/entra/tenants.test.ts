@@ -1,5 +1,6 @@
 /** Whose users may sign in, by which token, and who they are (notes on multi-tenant Entra: tid, iss, nOAuth). */
 import { expect } from 'chai'
+import { tenantsOf } from '../../../adapters/entra/tenants.ts'
 import { entra } from '../../../adapters/entra.ts'
 import {
   CLIENT_ID,
@@ -108,6 +109,20 @@ describe('the tenants of Entra', () => {
       await lab.entra.set({ behaviour: { keysNameTheirIssuer: false } })
       await refused(signIn(lab, lab.open(SEVERAL)), 'invalid', /key of another issuer/)
     })
+  })
+
+  it('belong together in a token, whatever was checked before', () => {
+    const authority = 'https://login.microsoftonline.com'
+    const { admit } = tenantsOf({ tenant: 'organizations', allowPersonalAccounts: false, authority })
+    const issuer = issuerOf('{tenantid}')
+    const signingKey = { issuer: issuerOf('{tenantid}') }
+    expect(admit({ claims: { iss: issuerOf(TENANT), tid: TENANT }, issuer, signingKey })).to.equal(TENANT)
+    for (const [claims, discovered] of [
+      [{ iss: issuerOf(TENANT), tid: PARTNER_TENANT }, issuer],
+      [{ iss: issuerOf(TENANT), tid: TENANT }, issuerOf(PARTNER_TENANT)],
+    ] as const) {
+      expect(() => admit({ claims, issuer: discovered, signingKey })).to.throw('another tenant')
+    }
   })
 
   describe('personal accounts', () => {

@@ -2,6 +2,7 @@
 import { answerCases, ECHO_CASES, METADATA_CASES, secretCases } from './answer-cases.ts'
 import { CALLBACK_CASES, OPENID_CALLBACK_CASES } from './callback-cases.ts'
 import { ID_TOKEN_CASES } from './id-token-cases.ts'
+import { LOGOUT_CASES } from './logout.ts'
 import { OPENID_REFRESH_CASES } from './refresh-cases.ts'
 import { wireCases } from './wire-cases.ts'
 
@@ -12,7 +13,7 @@ export interface CaseRow {
   readonly words: string
   /** The reason of the refusal, or what else must come of it. */
   readonly outcome: string
-  readonly group: 'answer' | 'id-token' | 'trouble' | 'network' | 'refresh'
+  readonly group: 'answer' | 'id-token' | 'trouble' | 'network' | 'refresh' | 'logout'
 }
 
 const rows = (group: CaseRow['group'], cases: readonly Omit<CaseRow, 'group'>[]): CaseRow[] =>
@@ -37,4 +38,5 @@ export const CASES: readonly CaseRow[] = [
     'refresh',
     OPENID_REFRESH_CASES.filter(({ name }) => !name.startsWith('refresh-token-')),
   ),
+  ...rows('logout', LOGOUT_CASES),
 ]

@@ -77,7 +77,7 @@ export interface Behaviour {
   graphNextAt: string
   /** Answers every request with this status, as a service that is down does. */
   down: number
-  /** Milliseconds added to the `Date` header. */
+  /** Milliseconds by which its clock is ahead: the `Date` header, and the times in tokens. */
   clockAhead: number
 }
 

@@ -43,7 +43,7 @@ export interface Circumstances {
 
 export function claimsOf(directory: Directory, person: Person, { cloud, graph, scopes, nonce }: Circumstances) {
   const { app, behaviour } = directory
-  const now = Math.floor(Date.now() / 1000)
+  const now = Math.floor((Date.now() + behaviour.clockAhead) / 1000)
   const claims: Record<string, unknown> = {
     aud: app.clientId,
     iss: `${cloud}/${person.tid}/v2.0`,

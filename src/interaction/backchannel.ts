@@ -1,0 +1,83 @@
+/**
+ * `POST /backchannel-logout/<idp>`: the IdP tells us that a user's session has ended (OpenID Connect Back-Channel
+ * Logout 1.0). The adapter verifies the token; here it is good once, and what it ends is ended before it is answered.
+ */
+import type { Context } from 'koa'
+import { isLoginRefused, LoginRefused, type LogoutNotice } from '../adapter.ts'
+import { Failure } from '../errors.ts'
+import { parseForm, readBody } from '../http/body.ts'
+import type { OpenIdp } from '../idp/registry.ts'
+import type { Audit } from '../observe/audit.ts'
+import type { Store } from '../store.ts'
+
+export interface BackchannelParts {
+  readonly idps: ReadonlyMap<string, OpenIdp>
+  readonly store: Pick<Store, 'put' | 'get' | 'consume'>
+  /** Ends what the notice names. Answers how many grants there were. */
+  readonly end: (idp: string, notice: LogoutNotice) => Promise<number>
+  readonly audit: Audit
+  readonly log: { warn(fields: object, message: string): void }
+  readonly now: () => number
+}
+
+const KIND = 'LogoutToken'
+const FORM_LIMIT = 64 * 1024
+const MAX_ID = 512
+/** Milliseconds that the `jti` of a token is remembered. An IdP makes them for minutes (section 2.4). */
+const REMEMBERED = 24 * 60 * 60 * 1000
+
+export async function backchannelLogout(ctx: Context, parts: BackchannelParts): Promise<void> {
+  const idp = parts.idps.get(String(ctx.params.idp))
+  if (!idp?.adapter.loggedOut) throw new Failure('not_found', 'no IdP tells of logouts here')
+  // Section 2.8: neither answer may be kept.
+  ctx.set('Cache-Control', 'no-store')
+  try {
+    const notice = checked(await idp.adapter.loggedOut(await tokenOf(ctx)))
+    const key = JSON.stringify([idp.id, notice.id])
+    await once(parts, key)
+    const grants = await parts.end(idp.id, notice)
+    await parts.store.consume(KIND, key)
+    parts.audit('logout.backchannel', {
+      idp: idp.id,
+      grants,
+      reason: notice.session === undefined ? 'user' : 'session',
+    })
+    ctx.status = 200
+    ctx.body = ''
+  } catch (error) {
+    if (!isLoginRefused(error)) throw error
+    if (error.reason === 'unavailable')
+      throw new Failure('idp_unavailable', 'no logout token can be checked', { cause: error })
+    parts.audit('logout.refused', { idp: idp.id, reason: error.reason, reference: ctx.state.reference })
+    parts.log.warn({ idp: idp.id, reference: ctx.state.reference, err: error }, 'a logout token was refused')
+    ctx.status = 400
+    ctx.body = { error: 'invalid_request', error_description: 'the logout token cannot be accepted' }
+  }
+}
+
+/** One conditional insert. A token whose first try did not come to its end may be sent again. */
+async function once({ store, now }: BackchannelParts, key: string): Promise<void> {
+  const record = { kind: KIND, id: key, payload: '', expiresAt: now() + REMEMBERED }
+  if (await store.put(record, 'insert')) return
+  const before = await store.get(KIND, key)
+  if (before?.consumedAt !== undefined) throw new LoginRefused('invalid', 'the logout token was used before (jti)')
+}
+
+async function tokenOf(ctx: Context): Promise<string> {
+  if (!ctx.is('application/x-www-form-urlencoded')) throw new LoginRefused('invalid', 'the request is not a form')
+  const [token, ...more] = parseForm(await readBody(ctx, { limit: FORM_LIMIT })).getAll('logout_token')
+  if (!token || more.length > 0) throw new LoginRefused('invalid', 'the form needs exactly one logout_token')
+  return token
+}
+
+/** Adapters hand on what an IdP sent: a notice of nobody must not end nothing and count as done. */
+function checked(notice: LogoutNotice): LogoutNotice {
+  const { id, subject, session } = notice
+  const named = [subject, session].filter((each) => each !== undefined)
+  if (named.length === 0) throw new LoginRefused('invalid', 'the logout token names no user and no session')
+  for (const text of [id, ...named]) {
+    if (typeof text === 'string' && text !== '' && text.length <= MAX_ID) continue
+    throw new LoginRefused('invalid', 'the logout token has an id, a subject or a session that cannot be')
+  }
+  return notice
+}

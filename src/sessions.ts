@@ -1,0 +1,78 @@
+/**
+ * Wires what ends grants when the company says so: the re-check of users at their IdP, and its back-channel logout. It
+ * tells the audit log and the metrics what came of them, and owns no rule: those are in `idp/`, `interaction/` and
+ * `provider/`.
+ */
+import type { Logger } from 'pino'
+import type { LogoutNotice } from './adapter.ts'
+import type { Config } from './config/schema.ts'
+import { openPauses } from './idp/pause.ts'
+import { openRecheck, type Recheck, type RecheckParts } from './idp/recheck.ts'
+import type { OpenIdp } from './idp/registry.ts'
+import { openSecrets, type SecretStore } from './idp/secrets.ts'
+import type { Audit } from './observe/audit.ts'
+import type { Metrics } from './observe/metrics.ts'
+import { accountId } from './provider/accounts.ts'
+import { type Grants, openGrants } from './provider/grants.ts'
+import type { ReadAhead } from './provider/read-ahead.ts'
+import type { Store } from './store.ts'
+
+export interface SessionParts {
+  readonly config: Config
+  readonly store: Store & SecretStore
+  readonly reads: ReadAhead
+  readonly idps: ReadonlyMap<string, OpenIdp>
+  readonly audit: Audit
+  readonly metrics?: Metrics | undefined
+  readonly log: Logger
+  readonly now: () => number
+}
+
+export interface Sessions {
+  readonly recheck: Recheck
+  readonly grants: Grants
+  /** Ends what a logout token names. Answers how many grants there were. */
+  loggedOut(idp: string, notice: LogoutNotice): Promise<number>
+}
+
+export function openSessions(parts: SessionParts): Sessions {
+  const { config, store, reads, idps, now } = parts
+  const lifetime = config.tokens.grantSeconds * 1000
+  const grants = openGrants(store, parts.audit, lifetime, now)
+  const recheck = openRecheck({
+    config: config.sessions,
+    idps,
+    secrets: openSecrets(store, reads, lifetime, now),
+    pauses: openPauses(now),
+    grants,
+    ...tellers(parts),
+    now,
+  })
+  return {
+    recheck,
+    grants,
+    async loggedOut(idp, { subject, session }) {
+      if (session === undefined) return recheck.end(accountId(idp, subject ?? ''), 'logout')
+      const { grants: count, accounts } = await grants.endSession(idp, session, subject, 'logout')
+      for (const account of accounts) await recheck.grantEnded(account)
+      return count
+    },
+  }
+}
+
+function tellers({ audit, metrics, log }: SessionParts): Pick<RecheckParts, 'told' | 'unconfirmed'> {
+  return {
+    told(result, facts, err) {
+      metrics?.rechecked(facts.idp, result)
+      if (result === 'skipped') return
+      if (result === 'passed') return audit('recheck.passed', facts)
+      const ended = result === 'denied' || result === 'not_allowed'
+      audit(ended ? 'recheck.ended' : 'recheck.unanswered', { ...facts, reason: result })
+      log.warn({ ...facts, err }, ended ? 'access has ended at the IdP' : 'a user could not be checked at the IdP')
+    },
+    unconfirmed(over, facts) {
+      if (over) audit('recheck.grace_over', facts)
+      else metrics?.inGrace(facts.idp)
+    },
+  }
+}
