@@ -9,7 +9,8 @@ export interface Fault {
   readonly caughtBy: readonly string[]
 }
 
-const fault =
+/** Faults in one file, and whose tests must notice. */
+export const fault =
   (file: string, ...caughtBy: string[]) =>
   (name: string, ...changes: (readonly [find: string, put: string])[]): Fault => ({ name, file, changes, caughtBy })
 

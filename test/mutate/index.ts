@@ -11,6 +11,7 @@ import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ADAPTER_FAULTS } from './adapter-faults.ts'
 import { FAULTS, type Fault } from './faults.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -67,7 +68,7 @@ async function plant(copy: string, { name, file, changes, caughtBy }: Fault): Pr
   let planted = source
   for (const [find, put] of changes) {
     const count = planted.split(find).length - 1
-    if (count !== 1) return `${file} has this ${count} times, not once; adapt test/mutate/faults.ts: ${find}`
+    if (count !== 1) return `${file} has this ${count} times, not once; adapt test/mutate: ${find}`
     planted = planted.replace(find, () => put)
   }
   await writeFile(path, planted)
@@ -80,7 +81,7 @@ async function plant(copy: string, { name, file, changes, caughtBy }: Fault): Pr
 }
 
 const wanted = process.argv.slice(2)
-const faults = FAULTS.filter(({ name }) => wanted.every((word) => name.includes(word)))
+const faults = [...FAULTS, ...ADAPTER_FAULTS].filter(({ name }) => wanted.every((word) => name.includes(word)))
 if (faults.length === 0) {
   console.error(`no fault has ${wanted.join(' and ')} in its name`)
   process.exit(1)
