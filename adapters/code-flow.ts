@@ -2,86 +2,174 @@
  * The authorization code flow towards an OpenID provider, shared by all adapters. This file is public as
  * `consulate/code-flow`.
  *
- * Owns discovery, the redirect, every check of the answer, and the words for what went wrong: state, nonce and PKCE S256
- * are always sent and always checked, so no adapter can forget one. Leaves to the adapter who the verified claims name.
+ * Owns the redirect, every check of the answer, the re-check of a user, and the words for what went wrong: state, nonce
+ * and PKCE S256 are always sent and always checked, so no adapter can forget one. Leaves to the adapter who the verified
+ * claims name.
  */
-import { createRemoteJWKSet, type JWTPayload, customFetch as jwksFetch, jwtVerify } from 'jose'
+import type { JWTPayload } from 'jose'
 import * as oidc from 'openid-client'
-import { type Claims, type Host, type Identity, type IdpAdapter, type Login, LoginRefused } from '../src/adapter.ts'
-import { hostFetch, refusing } from './refusals.ts'
+import { type Claims, type Identity, type IdpAdapter, type Login, LoginRefused } from '../src/adapter.ts'
+import { callbackUrl } from './callback.ts'
+import { type Connection, connector, requireEndpoint, type ServerOptions } from './connection.ts'
+import { type ClientSecretMethod, type Credential, clientSecret, publicClient, rotating } from './credentials.ts'
+import { type IdTokenClaims, type SigningKey, verifyIdToken, verifyLogoutToken } from './id-token.ts'
+import { hostFetch, type IdpError, idpErrorOf, type LibraryFetch, refusing } from './refusals.ts'
 
-export interface OidcFlowOptions {
-  readonly host: Host
-  /** The issuer whose discovery document names all endpoints (OpenID Connect Discovery 1.0 section 4). */
-  readonly server: URL
-  readonly clientId: string
+export { assertionFile, type ClientSecretMethod, type Credential, clientSecret, privateKeyJwt } from './credentials.ts'
+export type { IdTokenClaims } from './id-token.ts'
+export { type OAuth2FlowOptions, oauth2Flow } from './oauth2-flow.ts'
+export { hostName, httpsUrl, textList } from './options.ts'
+export { type IdpError, idpWords } from './refusals.ts'
+export type { Api } from './rest-api.ts'
+
+export interface OidcFlowOptions extends ServerOptions {
   /** Absent for a public client, which PKCE alone protects. */
   readonly clientSecret?: string | undefined
   /** How the secret is sent. By default `client_secret_basic`, unless the IdP lists other methods only. */
   readonly clientSecretMethod?: ClientSecretMethod | undefined
+  /** In place of `clientSecret`: credentials of any kind, of which the first that the IdP takes is used. */
+  readonly credentials?: readonly Credential[] | undefined
   readonly scopes: readonly string[]
-  /** Allows plain http to the IdP. For loopback in tests and development. */
-  readonly allowInsecure?: boolean | undefined
-  /** Whether the discovered issuer is the right one. By default it must equal `server`. */
-  readonly acceptIssuer?: (issuer: string) => boolean
+  /** Whether token requests carry the scopes too. By default not. */
+  readonly scopesAtToken?: boolean | undefined
+  /** More parameters of the authorization request. Those of the protocol win. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined
+  /** Keeps the refresh token that the IdP hands out, so that `refresh` can re-check the user. By default not. */
+  readonly recheck?: boolean | undefined
+  /** The issuer that a token with these claims, not verified yet, must be of. By default the discovered one. */
+  readonly issuerOf?: (claims: JWTPayload, discovered: string) => string
   /** Whether to ask the userinfo endpoint, if there is one, for what the ID token lacks. By default not. */
   readonly needsUserInfo?: (claims: IdTokenClaims) => boolean
-  /** Names the user. @throws {LoginRefused} to turn the user away. */
+  /** Names the user, at the sign-in and at every re-check. @throws {LoginRefused} to turn the user away. */
   readonly identify: (user: VerifiedUser) => Identity | Promise<Identity>
+  /** The session at the IdP. By default the claim `sid`. */
+  readonly sessionFrom?: (claims: IdTokenClaims) => string | undefined
+  /** What an error of this IdP means, for what the general rules cannot know. */
+  readonly explain?: (error: IdpError) => LoginRefused | undefined
+  /** Whether an error is about our credential. By default `invalid_client`. */
+  readonly refusesCredential?: (error: IdpError) => boolean
 }
-
-export type ClientSecretMethod = 'client_secret_basic' | 'client_secret_post'
-
-/** Claims of a verified ID token, with those of userinfo added where it has none of that name. */
-export type IdTokenClaims = JWTPayload & { readonly iss: string; readonly sub: string }
 
 export interface VerifiedUser {
   readonly claims: IdTokenClaims
   /** The issuer as discovered. */
   readonly issuer: string
   /** The published key whose id the token names, with all its members. */
-  readonly signingKey: Readonly<Record<string, unknown>> | undefined
+  readonly signingKey: SigningKey | undefined
+  /** For the APIs of the IdP, within the scopes that were asked for. */
+  readonly accessToken: string
 }
 
-interface Connection {
-  readonly config: oidc.Configuration
-  readonly issuer: string
-  readonly keys: ReturnType<typeof createRemoteJWKSet>
+export type OidcFlow = Required<Pick<IdpAdapter, 'start' | 'finish' | 'endSession' | 'loggedOut'>> &
+  Pick<IdpAdapter, 'refresh'>
+
+const NO_REFRESH_TOKEN =
+  'the IdP handed out no refresh token, so users cannot be re-checked: allow it there (offline access), or set recheck: false'
+
+interface Tokens {
+  readonly access_token: string
+  readonly refresh_token?: string
+  readonly idToken: string | undefined
 }
 
-/** Asymmetric algorithms only: `none` proves nothing, and HS* would make the public key or our secret a signing key. */
-const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
-const SKEW_SECONDS = 60
-/** An ID token that answers a sign-in is new. Some IdPs date it back by five minutes, Entra among them. */
-const MAX_TOKEN_AGE_SECONDS = 15 * 60
-const DISCOVERY_MAX_AGE_MS = 24 * 60 * 60 * 1000
+/** All that an adapter does which is the protocol's. Makes no request until a user signs in. */
+export function oidcFlow(options: OidcFlowOptions): OidcFlow {
+  const { host, clientId, scopes, identify, explain, recheck } = options
+  const connect = connector(options)
+  const withCredential = rotating(credentialsOf(options), (thrown) => {
+    const error = idpErrorOf(thrown)
+    return error !== undefined && (options.refusesCredential?.(error) ?? error.error === 'invalid_client')
+  })
+  const atToken = options.scopesAtToken ? { scope: scopes.join(' ') } : undefined
 
-/** The `start` and `finish` of an adapter. Makes no request until a user signs in. */
-export function oidcFlow(options: OidcFlowOptions): Pick<IdpAdapter, 'start' | 'finish'> {
-  const { host, scopes, identify } = options
-  const connect = remembered(host, () => discover(options))
+  /** The ID token is kept from openid-client, which knows no issuer but the discovered one; we verify it ourselves. */
+  function redeem(
+    connection: Connection,
+    grant: (config: oidc.Configuration) => Promise<oidc.TokenEndpointResponse>,
+  ): Promise<Tokens> {
+    return withCredential(async ({ authenticate }) => {
+      const kept = keepingIdToken(hostFetch(host))
+      const answer = await grant(connection.configure(authenticate, kept.fetch))
+      return { ...answer, idToken: kept.idToken() }
+    })
+  }
+
+  async function nameUser(connection: Connection, tokens: Tokens, nonce?: string): Promise<Identity> {
+    const { issuer } = connection
+    const { access_token: accessToken, refresh_token: refreshToken } = tokens
+    const expected = { host, connection, clientId, issuerOf: options.issuerOf }
+    const { claims, signingKey } = await verifyIdToken(tokens.idToken ?? '', expected, nonce)
+    const more = options.needsUserInfo?.(claims) && (await userInfo(connection, accessToken, claims.sub))
+    const identity = await identify({ claims: { ...more, ...claims }, issuer, signingKey, accessToken })
+    const session = options.sessionFrom ? options.sessionFrom(claims) : claims.sid
+    return {
+      ...identity,
+      ...(recheck && refreshToken !== undefined && { secret: refreshToken }),
+      ...(isText(session) && { session }),
+    }
+  }
+
+  async function refresh(identity: Identity): Promise<Identity> {
+    const { secret, session } = identity
+    if (secret === undefined)
+      throw new LoginRefused('unavailable', 'there is no refresh token to re-check this user by')
+    const connection = await connect()
+    const tokens = await redeem(connection, (config) => oidc.refreshTokenGrant(config, secret, atToken))
+    const now = tokens.idToken === undefined ? await nameAgain(connection, tokens) : await nameUser(connection, tokens)
+    if (now && now.subject !== identity.subject) {
+      throw new LoginRefused('invalid', 'the refresh token is of another user')
+    }
+    const renewed = tokens.refresh_token ?? secret
+    return { ...(session !== undefined && { session }), ...(now ?? identity), secret: renewed }
+  }
+
+  /** Many IdPs send no ID token with a refresh (OpenID Connect Core section 12.2). Some can still say who the user is. */
+  async function nameAgain(
+    connection: Connection,
+    { access_token: accessToken }: Tokens,
+  ): Promise<Identity | undefined> {
+    const { issuer } = connection
+    const claims = await userInfo(connection, accessToken, oidc.skipSubjectCheck)
+    return claims && identify({ claims: { ...claims, iss: issuer }, issuer, signingKey: undefined, accessToken })
+  }
 
   return {
     start: (login) =>
       refusing(async () => {
-        const { config } = await connect()
-        return { kind: 'redirect', url: oidc.buildAuthorizationUrl(config, authorizationParameters(login, scopes)) }
+        const config = (await connect()).configure(oidc.None())
+        const parameters = { ...options.parameters, ...authorizationParameters(login, scopes) }
+        return { kind: 'redirect', url: oidc.buildAuthorizationUrl(config, parameters) }
       }),
     finish: (login, callback) =>
+      refusing(
+        async () => {
+          const current = callbackUrl(login, callback)
+          const connection = await connect()
+          const checks = { expectedState: login.state, pkceCodeVerifier: login.codeVerifier }
+          const tokens = await redeem(connection, (config) =>
+            oidc.authorizationCodeGrant(config, current, checks, atToken),
+          )
+          const identity = await nameUser(connection, tokens, login.nonce)
+          if (recheck && identity.secret === undefined) host.warn('no_refresh_token', NO_REFRESH_TOKEN)
+          return identity
+        },
+        { explain },
+      ),
+    ...(recheck && { refresh: (identity) => refusing(() => refresh(identity), { explain, endsAccess: true }) }),
+    endSession: (returnTo) =>
       refusing(async () => {
-        const current = callbackUrl(login, callback)
-        const { config, issuer, keys } = await connect()
-        const tokens = await oidc.authorizationCodeGrant(config, current, {
-          expectedState: login.state,
-          expectedNonce: login.nonce,
-          pkceCodeVerifier: login.codeVerifier,
-          idTokenExpected: true,
-        })
-        // For a token it fetched itself, openid-client compares the claims and leaves the signature to TLS. We do not.
-        const { claims, signingKey } = await verifySignature(tokens.id_token ?? '', keys, host)
-        const incomplete = config.serverMetadata().userinfo_endpoint && options.needsUserInfo?.(claims)
-        const more = incomplete ? await oidc.fetchUserInfo(config, tokens.access_token, claims.sub) : {}
-        return identify({ claims: { ...more, ...claims }, issuer, signingKey })
+        const connection = await connect()
+        const endpoint = connection.metadata.end_session_endpoint
+        if (endpoint === undefined) return undefined
+        requireEndpoint('end_session_endpoint', endpoint, options)
+        const parameters = { post_logout_redirect_uri: returnTo.href }
+        return oidc.buildEndSessionUrl(connection.configure(oidc.None()), parameters)
+      }),
+    loggedOut: (token) =>
+      refusing(async () => {
+        const connection = await connect()
+        const { notice } = await verifyLogoutToken(token, { host, connection, clientId, issuerOf: options.issuerOf })
+        return notice
       }),
   }
 }
@@ -98,64 +186,44 @@ export function standardClaims(claims: IdTokenClaims, groupsClaim = 'groups'): C
   }
 }
 
+async function userInfo(
+  { metadata, configure }: Connection,
+  accessToken: string,
+  subject: string | typeof oidc.skipSubjectCheck,
+): Promise<oidc.UserInfoResponse | undefined> {
+  if (metadata.userinfo_endpoint === undefined) return undefined
+  return oidc.fetchUserInfo(configure(oidc.None()), accessToken, subject)
+}
+
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
 
-/** One discovery at a time; a success is kept for a day, a failure not at all. */
-function remembered(host: Host, connect: () => Promise<Connection>): () => Promise<Connection> {
-  let current: Promise<Connection> | undefined
-  let since = 0
-  return () => {
-    const now = host.now().getTime()
-    if (current && now - since < DISCOVERY_MAX_AGE_MS) return current
-    const attempt = connect()
-    attempt.catch(() => {
-      if (current === attempt) current = undefined
-    })
-    since = now
-    current = attempt
-    return attempt
-  }
+function credentialsOf({ credentials, clientSecret: secret, clientSecretMethod }: OidcFlowOptions) {
+  return credentials ?? [secret === undefined ? publicClient : clientSecret(secret, clientSecretMethod)]
 }
 
-async function discover(options: OidcFlowOptions): Promise<Connection> {
-  const { server, allowInsecure, acceptIssuer } = options
-  const fetch = hostFetch(options.host)
-  // Given the issuer, openid-client demands that very one; given the document itself, it leaves the issuer to us.
-  const url = acceptIssuer ? new URL(`${server.href.replace(/\/$/, '')}/.well-known/openid-configuration`) : server
-  const metadata = { [oidc.clockTolerance]: SKEW_SECONDS }
-  const config = await oidc.discovery(url, options.clientId, metadata, clientAuthentication(options), {
-    [oidc.customFetch]: fetch,
-    ...(allowInsecure && { execute: [oidc.allowInsecureRequests] }),
-  })
-  const { issuer, jwks_uri: jwksUri, authorization_endpoint, token_endpoint } = config.serverMetadata()
-  if (acceptIssuer && !acceptIssuer(issuer)) throw new LoginRefused('invalid', `${url.href} names the issuer ${issuer}`)
-  // Before the document is remembered: one bad answer must not last for a day.
-  const endpoints = { authorization_endpoint, token_endpoint, jwks_uri: jwksUri }
-  for (const [name, endpoint] of Object.entries(endpoints)) requireEndpoint(name, endpoint, options)
-  // No pause between fetches, so that a key rotated in the middle of a sign-in is found. Only the token endpoint of the
-  // IdP hands us tokens; nobody else can make us fetch.
-  const keys = createRemoteJWKSet(new URL(jwksUri ?? ''), { [jwksFetch]: fetch, cooldownDuration: 0 })
-  return { config, issuer, keys }
-}
-
-/** https; plain http only where the issuer itself may use it, and then only on the issuer's own host. */
-function requireEndpoint(name: string, endpoint: string | undefined, { server, allowInsecure }: OidcFlowOptions): void {
-  const { protocol, hostname } = new URL(endpoint ?? 'about:blank')
-  if (protocol === 'https:' || (allowInsecure && protocol === 'http:' && hostname === server.hostname)) return
-  throw new LoginRefused('invalid', `the ${name} in the metadata of ${server.origin} is missing or not https`)
-}
-
-/** The method is chosen at the first token request, when the metadata is known (OpenID Connect Discovery section 3). */
-function clientAuthentication({ clientSecret, clientSecretMethod }: OidcFlowOptions): oidc.ClientAuth {
-  if (clientSecret === undefined) return oidc.None()
-  const basic = oidc.ClientSecretBasic(clientSecret)
-  const post = oidc.ClientSecretPost(clientSecret)
-  return (server, client, body, headers) => {
-    const offered = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
-    const method = clientSecretMethod ?? (offered.includes('client_secret_basic') ? 'client_secret_basic' : undefined)
-    return (method === 'client_secret_basic' ? basic : post)(server, client, body, headers)
+/** Takes the ID token out of a token endpoint's answer, and challenges that would hide the words of an error. */
+function keepingIdToken(fetch: LibraryFetch): {
+  readonly fetch: LibraryFetch
+  readonly idToken: () => string | undefined
+} {
+  let kept: string | undefined
+  return {
+    idToken: () => kept,
+    async fetch(url, init) {
+      const response = await fetch(url, init)
+      const text = await response.text()
+      const headers = { 'content-type': response.headers.get('content-type') ?? '' }
+      const answer = (await new Response(text).json().catch(() => undefined)) as
+        | { id_token?: unknown }
+        | null
+        | undefined
+      if (typeof answer?.id_token !== 'string') return new Response(text, { status: response.status, headers })
+      const { id_token: idToken, ...rest } = answer
+      kept = String(idToken)
+      return new Response(JSON.stringify(rest), { status: response.status, headers })
+    },
   }
 }
 
@@ -173,31 +241,4 @@ function authorizationParameters(login: Login, scopes: readonly string[]): Recor
     ...(prompt && { prompt }),
     ...(claims && { claims }),
   }
-}
-
-/** The answer as it would arrive at the registered redirect URI, whatever a proxy made of the request's own. */
-function callbackUrl(login: Login, callback: Request): URL {
-  if (callback.method !== 'GET') throw new LoginRefused('invalid', `the callback came as ${callback.method}`)
-  const url = new URL(login.redirectUri)
-  url.search = new URL(callback.url).search
-  const names = [...url.searchParams.keys()]
-  if (new Set(names).size < names.length) throw new LoginRefused('invalid', 'the callback repeats a parameter')
-  return url
-}
-
-async function verifySignature(
-  idToken: string,
-  keys: Connection['keys'],
-  host: Host,
-): Promise<Pick<VerifiedUser, 'claims' | 'signingKey'>> {
-  const { payload, protectedHeader } = await jwtVerify<IdTokenClaims>(idToken, keys, {
-    algorithms: ALGORITHMS,
-    clockTolerance: SKEW_SECONDS,
-    currentDate: host.now(),
-    maxTokenAge: MAX_TOKEN_AGE_SECONDS,
-    requiredClaims: ['iss', 'sub', 'aud', 'exp', 'iat', 'nonce'],
-  })
-  const { kid } = protectedHeader
-  const key = kid ? keys.jwks()?.keys.find((each) => each.kid === kid) : undefined
-  return { claims: payload, signingKey: key && { ...key } }
 }

@@ -22,6 +22,8 @@ export const oidc = defineAdapter({
         .default(['openid', 'profile', 'email']),
       /** The claim that lists the user's groups, in the ID token or at the userinfo endpoint. */
       groupsClaim: z.string().min(1).default('groups'),
+      /** Whether to ask the IdP again while a client stays connected. By default when the scopes hold offline_access. */
+      recheck: z.boolean().optional(),
       /** Allows an issuer on this computer to speak plain http. */
       allowInsecure: z.boolean().default(false),
     })
@@ -33,7 +35,7 @@ export const oidc = defineAdapter({
       if (!LOOPBACK.has(hostname)) refuse('use https; plain http is for an IdP on this computer only')
       else if (!allowInsecure) refuse('use https, or set allowInsecure: true beside it for an IdP on this computer')
     }),
-  open({ issuer, clientId, clientSecret, clientSecretMethod, scopes, groupsClaim, allowInsecure }, host) {
+  open({ issuer, clientId, clientSecret, clientSecretMethod, scopes, groupsClaim, recheck, allowInsecure }, host) {
     const wanted = ['name', 'email', groupsClaim]
     return oidcFlow({
       host,
@@ -43,6 +45,7 @@ export const oidc = defineAdapter({
       clientSecretMethod,
       scopes,
       allowInsecure,
+      recheck: recheck ?? scopes.includes('offline_access'),
       needsUserInfo: (claims: IdTokenClaims) => wanted.some((name) => claims[name] === undefined),
       identify: ({ claims }) => ({ subject: claims.sub, claims: standardClaims(claims, groupsClaim) }),
     })

@@ -6,10 +6,10 @@
 import { AuthorizationResponseError, ResponseBodyError } from 'openid-client'
 import { type Host, isLoginRefused, LoginRefused } from '../src/adapter.ts'
 
-type LibraryFetch = (url: string, init: LibraryInit) => Promise<Response>
+export type LibraryFetch = (url: string, init: LibraryInit) => Promise<Response>
 
 /** What openid-client and jose hand to their `fetch`. */
-interface LibraryInit {
+export interface LibraryInit {
   readonly method: string
   readonly headers: Headers | Record<string, string>
   readonly body?: unknown
@@ -25,6 +25,21 @@ const DENIALS = new Set([
   'login_required',
 ])
 const OUTAGES = new Set(['server_error', 'temporarily_unavailable'])
+
+/** An error as the IdP words it, at the redirect or at the token endpoint (RFC 6749 sections 4.1.2.1 and 5.2). */
+export interface IdpError {
+  readonly error: string
+  readonly description: string
+  /** Every member of the answer, for what an IdP adds. */
+  readonly members: Readonly<Record<string, unknown>>
+}
+
+export interface Meaning {
+  /** What an error of this IdP means, for what the general rules cannot know. */
+  readonly explain?: ((error: IdpError) => LoginRefused | undefined) | undefined
+  /** Whether `invalid_grant` means that the user's access has ended, as it does when a refresh token is used. */
+  readonly endsAccess?: boolean
+}
 
 /**
  * `host.fetch` in the form that openid-client and jose call.
@@ -44,28 +59,63 @@ export function hostFetch(host: Host): LibraryFetch {
       .catch((error: unknown) => {
         throw new LoginRefused('unavailable', `no answer from ${origin}: ${messageOf(error)}`)
       })
-    if (response.status < 500 && response.status !== 429) return response
+    if (response.status < 500 && response.status !== 429) return withoutProofs(response, headers, body)
     throw new LoginRefused('unavailable', `${origin} answered with status ${response.status}`)
   }
 }
 
+/** What a request proves itself with. An IdP that repeats it in an error must not bring it into a log. */
+const PROOFS = ['code', 'code_verifier', 'client_secret', 'client_assertion', 'refresh_token']
+
+async function withoutProofs(response: Response, sent: LibraryInit['headers'], body: unknown): Promise<Response> {
+  if (!(body instanceof URLSearchParams)) return response
+  const { status, statusText, headers } = response
+  const text = await response.clone().text()
+  // A good answer may well hold the refresh token that it was asked with.
+  if (status < 400 && !text.includes('"error"')) return response
+  const [, basic = ''] = /^Basic (.+)$/i.exec(new Headers(sent).get('authorization') ?? '') ?? []
+  const [, secret = ''] = atob(basic).split(':')
+  const proofs = PROOFS.map((name) => body.get(name)).concat(basic, new URLSearchParams(`s=${secret}`).get('s'))
+  const hidden = proofs.reduce<string>((words, proof) => (proof ? words.replaceAll(proof, '***') : words), text)
+  return new Response(hidden, { status, statusText, headers })
+}
+
 /** Runs a step of a sign-in; whatever it throws becomes a {@link LoginRefused}. */
-export async function refusing<T>(work: () => Promise<T>): Promise<T> {
+export async function refusing<T>(work: () => Promise<T>, meaning: Meaning = {}): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw refusalOf(error)
+    throw refusalOf(error, meaning)
   }
 }
 
-/** Keeps words only: the errors of openid-client carry tokens, codes and claims, which must not reach a log. */
-function refusalOf(error: unknown): LoginRefused {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) if (isLoginRefused(cause)) return cause
-  if (error instanceof AuthorizationResponseError || error instanceof ResponseBodyError) {
-    const reason = DENIALS.has(error.error) ? 'denied' : OUTAGES.has(error.error) ? 'unavailable' : 'invalid'
-    return new LoginRefused(reason, `the IdP answered ${printable(`${error.error} ${error.error_description ?? ''}`)}`)
+/** The error that the IdP answered with, if that is what this is. */
+export function idpErrorOf(thrown: unknown): IdpError | undefined {
+  if (thrown instanceof AuthorizationResponseError) {
+    return { ...wordsOf(thrown), members: Object.fromEntries(thrown.cause) }
   }
-  return new LoginRefused('invalid', messageOf(error))
+  if (thrown instanceof ResponseBodyError) return { ...wordsOf(thrown), members: thrown.cause }
+  return undefined
+}
+
+function wordsOf({ error, error_description: description = '' }: AuthorizationResponseError | ResponseBodyError) {
+  return { error, description: String(description) }
+}
+
+/** What the IdP answered, fit for a log. */
+export function idpWords({ error, description }: IdpError): string {
+  return `the IdP answered ${printable(`${error} ${description}`)}`
+}
+
+/** Keeps words only: the errors of openid-client carry tokens, codes and claims, which must not reach a log. */
+function refusalOf(thrown: unknown, { explain, endsAccess }: Meaning): LoginRefused {
+  for (let cause = thrown; cause instanceof Error; cause = cause.cause) if (isLoginRefused(cause)) return cause
+  const answer = idpErrorOf(thrown)
+  if (!answer) return new LoginRefused('invalid', messageOf(thrown))
+  const { error } = answer
+  const denied = DENIALS.has(error) || (endsAccess && error === 'invalid_grant')
+  const reason = denied ? 'denied' : OUTAGES.has(error) ? 'unavailable' : 'invalid'
+  return explain?.(answer) ?? new LoginRefused(reason, idpWords(answer))
 }
 
 function messageOf(error: unknown): string {

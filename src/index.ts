@@ -12,7 +12,7 @@ import { checkRules } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
 import type { Demo } from './demo/mount.ts'
 import { Failure } from './errors.ts'
-import { guardedFetch } from './idp/fetch.ts'
+import { fetchForIdps, guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
 import { SECRET_KIND } from './idp/secrets.ts'
 import { callbackUrl, openAttempts } from './interaction/attempt.ts'
@@ -92,7 +92,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const logos = openLogos(readLogos(config), base)
   const idps = openIdps(config.idps, parts.adapters, {
-    fetch: guardedFetch({ timeoutMs: 4500, maxBytes: 1024 * 1024, allowPrivate: true }),
+    fetch: fetchForIdps(),
     redirectUri: (id) => callbackUrl(issuer, base, id),
     warn(fields, message) {
       log.warn(fields, message)

@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { adapterSource, testSource } from '../src/cli/adapter-template.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -110,6 +111,10 @@ async function writeExamples(folder: string): Promise<number> {
       await writeFile(join(folder, name), `${declarations}\n${code}\nexport {}\n`)
     }
   }
+  // What the examples import from beside them, and what `consulate adapter new` writes.
+  await writeFile(join(folder, 'github.ts'), `export * from '${relative(folder, join(root, 'adapters/github.ts'))}'\n`)
+  await writeFile(join(folder, 'my-idp.ts'), adapterSource('my-idp'))
+  await writeFile(join(folder, 'my-idp.test.ts'), testSource('my-idp', './my-idp.ts'))
   await writeFile(
     join(folder, 'tsconfig.json'),
     JSON.stringify({

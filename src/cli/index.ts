@@ -6,8 +6,10 @@
  * What a command works with, it imports when it runs: reading the command line and its help waits for nothing else.
  */
 import { Command } from 'commander'
+import { adapterCommand } from './adapter.ts'
 import { checkCommand } from './check.ts'
 import { demoCommand, type StartIssuer } from './demo.ts'
+import { doctorCommand } from './doctor.ts'
 import { explain } from './failure.ts'
 import { keysCommand } from './keys.ts'
 import { migrateCommand } from './migrate.ts'
@@ -38,10 +40,12 @@ const program = new Command('consulate')
 const commands = [
   serveCommand(),
   checkCommand(),
+  doctorCommand(),
   demoCommand(startForDemo),
   migrateCommand(),
   storeCommand(),
   keysCommand(),
+  adapterCommand(),
 ]
 for (const command of commands) program.addCommand(command)
 for (const command of [program, ...commands, ...commands.flatMap(({ commands: nested }) => nested)]) {

@@ -57,6 +57,12 @@ export function isPublicAddress(address: string): boolean {
   return parsed instanceof ipaddr.IPv6 ? parsed.match(GLOBAL_UNICAST_V6) : parsed.toString() !== AZURE_PLATFORM
 }
 
+/** The `fetch` of adapters. An IdP is named by the operator, so it may be at a private address. When it does not answer,
+ * there is still time for a page within five seconds. */
+export function fetchForIdps(): GuardedFetch {
+  return guardedFetch({ timeoutMs: 4500, maxBytes: 1024 * 1024, allowPrivate: true })
+}
+
 /**
  * Makes a `fetch` that refuses special-use addresses before any connection is made, never follows a redirect, and
  * bounds time and size. Answers are complete `Response` objects of the platform.

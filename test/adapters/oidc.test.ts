@@ -75,6 +75,18 @@ describe('oidc', () => {
     })
   }
 
+  for (const [words, scopes, recheck, asks] of [
+    ['does not ask again by itself', ['openid'], undefined, false],
+    ['asks again when offline access is among the scopes', ['openid', 'offline_access'], undefined, true],
+    ['asks again when told so', ['openid'], true, true],
+    ['does not ask again when told so', ['openid', 'offline_access'], false, false],
+  ] as const) {
+    it(words, async () => {
+      const options = { ...subject.options, scopes: [...scopes], ...(recheck !== undefined && { recheck }) }
+      expect((await bench({ ...subject, options })).adapter.refresh !== undefined).to.equal(asks)
+    })
+  }
+
   describe('options', () => {
     const problems = (options: object) =>
       oidc.options

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect } from 'chai'
+import { stringify } from 'yaml'
 import { z } from 'zod'
 import { adapters } from '../../adapters/index.ts'
 import { configSchema } from '../../src/config/schema.ts'
-import { parse, SECRET } from './support.ts'
+import { parse, SECRET, sound } from './support.ts'
 
 interface Node {
   readonly type?: string
@@ -30,7 +31,13 @@ function settings(node: Node, path = ''): [path: string, fallback: unknown][] {
   ]
 }
 
+const folder = new URL('../../docs/idps/', import.meta.url)
+/** The pages of IdP types; there are others beside them. */
+const pages = new Set(readdirSync(folder).filter((name) => adapters.some(({ type }) => name === `${type}.md`)))
 const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+
+/** Whether the settings of an IdP type are on the configuration page, and not on the page of the type. */
+const isHere = (type: string) => text.includes(`### Type \`${type}\``)
 
 /** The cells of the table line about a setting. */
 function line(section: string, setting: string): string[] | undefined {
@@ -56,7 +63,7 @@ describe('docs/configuration.md', () => {
     expectDescribed(text, configSchema)
   })
 
-  for (const adapter of adapters) {
+  for (const adapter of adapters.filter(({ type }) => isHere(type))) {
     it(`describes every setting of the IdP type ${adapter.type}`, () => {
       const section = text.split(`### Type \`${adapter.type}\``)[1]?.split(/^##/m)[0]
       expect(section).to.be.a('string')
@@ -84,6 +91,52 @@ describe('docs/configuration.md', () => {
     expect(config.idps.map((idp) => idp.type)).to.deep.equal(['entra'])
     expect(config.resources).to.have.length(1)
   })
+})
+
+describe('docs/idps', () => {
+  const index = readFileSync(new URL('README.md', folder), 'utf8')
+
+  it('has a page for every type, and lists it', () => {
+    expect([...pages]).to.have.members(adapters.map(({ type }) => `${type}.md`))
+    for (const page of pages) {
+      expect(index).to.contain(`](${page})`)
+      expect(text).to.contain(`](idps/${page})`)
+    }
+  })
+
+  for (const page of pages) {
+    const type = page.replace('.md', '')
+    const content = readFileSync(new URL(page, folder), 'utf8')
+    const adapter = adapters.find((each) => each.type === type)
+
+    it(`holds in ${page} an entry that passes every check, and its redirect URI`, async () => {
+      const [, block = ''] = /```yaml\n([\s\S]*?)```/.exec(content) ?? []
+      const references = [...block.matchAll(/\$\{env:(\w+)\}/g)].map(([, name]) => [name, 'from-the-idp'])
+      const { issuer, idps: _, ...rest } = sound()
+      const development = block.includes('development: true')
+      const around = { issuer: development ? 'http://localhost:3000' : issuer, ...rest }
+      const { config } = await parse(`${block}\n${stringify(around)}`, Object.fromEntries(references))
+      const [idp] = config.idps
+      expect(idp?.type).to.equal(type)
+      if (!development) expect(content).to.match(new RegExp(`https://auth\\.example\\.com/callback/${idp?.id}\\b`))
+    })
+
+    if (isHere(type)) continue
+
+    it(`describes in ${page} every setting with its default, and none that does not exist`, () => {
+      const section = content.split('## Settings\n')[1]?.split(/^## /m)[0] ?? ''
+      if (!adapter) throw new Error(`no adapter has the type ${type}`)
+      expectDescribed(section, adapter.options)
+      const known = settings(z.toJSONSchema(adapter.options, { io: 'input', unrepresentable: 'any' }) as Node)
+      const described = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name)
+      expect(described).to.have.members(known.map(([name]) => name))
+    })
+
+    it(`tells in ${page} what every page tells`, () => {
+      const headings = [...content.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading)
+      expect(headings).to.deep.equal(['Set up', 'Configuration', 'Settings', 'Groups', 'Re-check and logout', 'Limits'])
+    })
+  }
 })
 
 describe('README.md', () => {

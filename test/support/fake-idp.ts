@@ -1,6 +1,7 @@
 /**
- * An OpenID provider that is nothing but a `fetch`: no sockets, one key, and faults that a test switches on. Correct
- * unless told otherwise: codes work once, for one redirect URI, and only with the verifier of their PKCE challenge.
+ * An OpenID provider that is nothing but a `fetch`: no sockets, one key, and faults that a test switches on; or an IdP of
+ * plain OAuth 2.0, which names its user through an API. Correct unless told otherwise: codes work once, for one redirect
+ * URI, and only with the verifier of their PKCE challenge.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from 'jose'
@@ -8,7 +9,10 @@ import type { Fetch } from '../../src/adapter.ts'
 
 export type ClaimSet = Record<string, unknown>
 export type KeyPair = Awaited<ReturnType<typeof generateKeyPair>> & { readonly jwk: JWK & { readonly kid: string } }
-export type Endpoint = 'discovery' | 'authorize' | 'token' | 'jwks' | 'userinfo'
+export type Endpoint = 'discovery' | 'authorize' | 'token' | 'jwks' | 'userinfo' | 'api'
+
+/** JSON, or a function of the request's URL for anything else. */
+export type ApiAnswer = object | ((url: URL) => Response)
 
 export interface FakeIdpOptions {
   readonly issuer: string
@@ -18,9 +22,27 @@ export interface FakeIdpOptions {
   readonly clientSecret: string
   /** The user who signs in: claims of the ID token beside those of the protocol. */
   readonly user: ClaimSet
+  /** What the userinfo endpoint tells, beside `sub`. By default nothing. */
+  readonly userinfo?: ClaimSet
+  /** Who gets a refresh token: everybody, or who asks for offline access, which is the default. */
+  readonly refreshTokens?: 'always' | 'offline'
+  /** For an IdP without OpenID Connect: where its endpoints are, and what its API answers, by URL without a query. */
+  readonly oauth2?: {
+    readonly authorization: string
+    readonly token: string
+    readonly api: Readonly<Record<string, ApiAnswer>>
+  }
 }
 
 export interface Faults {
+  /** Changes the authorization request on its way to us. */
+  out?: (request: URL) => void
+  /** Changes what the browser brings back. */
+  back?: (callback: URL) => void
+  /** Seconds by which our clock is ahead. */
+  clock?: number
+  /** Changes the answer of the token endpoint. */
+  tokens?: (answer: ClaimSet) => ClaimSet
   /** Replaces an endpoint's answer, or makes it fail by throwing. */
   answer?: (endpoint: Endpoint, response: Response) => Response | Promise<Response>
   claims?: (claims: ClaimSet) => ClaimSet
@@ -39,18 +61,25 @@ export interface SeenRequest {
 
 export interface FakeIdp {
   readonly fetch: Fetch
+  readonly clientSecret: string
   readonly requests: SeenRequest[]
   /** Everything handed out that must never reach a log. */
   readonly secrets: string[]
   readonly metadata: ClaimSet
   readonly keys: KeyPair[]
   userinfo: ClaimSet
+  /** What the API answers, by URL without a query. */
+  api: Record<string, ApiAnswer>
   faults: Faults
   user: ClaimSet
   count(endpoint: Endpoint): number
+  /** Which endpoint a URL is. @throws {Error} for any other. */
+  endpointOf(url: URL): Endpoint
   /** The browser's visit to an authorization URL: the user signs in, and this is where the browser is sent. */
   visit(url: URL): URL
   rotateKeys(): Promise<void>
+  /** Ends all sessions: no token is good any more. */
+  endSessions(): void
 }
 
 // RSA keys take long to make: the first is every provider's own, the others are handed out in turn.
@@ -73,18 +102,21 @@ async function describeKey(made: (typeof PAIRS)[number] | undefined, extra: JWK 
 }
 
 export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
-  const { issuer, clientId, clientSecret } = options
+  const { issuer, clientId, clientSecret, oauth2 } = options
   const at = (path: string) => `${issuer.replace(/\/$/, '')}/${path}`
   const server = options.server ?? issuer.replace(/\/$/, '')
   const codes = new Map<string, URLSearchParams>()
+  const refreshTokens = new Set<string>()
+  const accessTokens = new Set<string>()
   const idp: FakeIdp = {
     fetch,
+    clientSecret,
     requests: [],
     secrets: [clientSecret],
     metadata: {
       issuer,
-      authorization_endpoint: at('authorize'),
-      token_endpoint: at('token'),
+      authorization_endpoint: oauth2?.authorization ?? at('authorize'),
+      token_endpoint: oauth2?.token ?? at('token'),
       jwks_uri: at('jwks'),
       userinfo_endpoint: at('userinfo'),
       response_types_supported: ['code'],
@@ -93,18 +125,26 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
     },
     keys: [await describeKey(PAIRS[0])],
-    userinfo: {},
+    userinfo: { ...options.userinfo },
+    api: { ...oauth2?.api },
     faults: {},
     user: options.user,
     count: (endpoint) => idp.requests.filter((request) => request.endpoint === endpoint).length,
+    endpointOf,
     visit,
     async rotateKeys() {
       idp.keys.splice(0, Number.POSITIVE_INFINITY, await newKey())
     },
+    endSessions() {
+      refreshTokens.clear()
+      accessTokens.clear()
+    },
   }
   return idp
 
-  function visit(url: URL): URL {
+  function visit(request: URL): URL {
+    const url = new URL(request)
+    idp.faults.out?.(url)
     if (`${url.origin}${url.pathname}` !== idp.metadata.authorization_endpoint) throw new Error('not our endpoint')
     const code = randomUUID()
     codes.set(code, url.searchParams)
@@ -113,6 +153,7 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
     back.searchParams.set('state', url.searchParams.get('state') ?? '')
     if (idp.metadata.authorization_response_iss_parameter_supported) back.searchParams.set('iss', issuer)
     idp.secrets.push(code)
+    idp.faults.back?.(back)
     return back
   }
 
@@ -122,17 +163,26 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
     const { method = 'GET', body } = init ?? {}
     const form = new URLSearchParams(body instanceof URLSearchParams ? body : '')
     idp.requests.push({ endpoint, method, headers: new Headers(init?.headers), form })
-    const response = await respond(endpoint, form, new Headers(init?.headers))
+    const response = await respond(endpoint, url, form, new Headers(init?.headers))
     return (await idp.faults.answer?.(endpoint, response)) ?? response
   }
 
   function endpointOf(url: URL): Endpoint {
-    if (url.href === `${server}/.well-known/openid-configuration`) return 'discovery'
-    for (const endpoint of ['token', 'jwks', 'userinfo'] as const) if (url.href === at(endpoint)) return endpoint
+    if (url.href === oauth2?.token) return 'token'
+    if (Object.hasOwn(idp.api, `${url.origin}${url.pathname}`)) return 'api'
+    const known = oauth2 ? [] : (['token', 'jwks', 'userinfo'] as const)
+    if (!oauth2 && url.href === `${server}/.well-known/openid-configuration`) return 'discovery'
+    for (const endpoint of known) if (url.href === at(endpoint)) return endpoint
     throw new Error(`the fake IdP has no ${url.href}`)
   }
 
-  async function respond(endpoint: Endpoint, form: URLSearchParams, headers: Headers): Promise<Response> {
+  async function respond(endpoint: Endpoint, url: URL, form: URLSearchParams, headers: Headers): Promise<Response> {
+    if (endpoint === 'api') {
+      const known = accessTokens.has(headers.get('authorization')?.replace(/^(bearer|token) /i, '') ?? '')
+      if (!known) return new Response('{}', { status: 401 })
+      const answer = idp.api[`${url.origin}${url.pathname}`]
+      return typeof answer === 'function' ? answer(url) : Response.json(answer)
+    }
     if (endpoint === 'discovery') return Response.json(idp.metadata)
     if (endpoint === 'jwks') return Response.json({ keys: idp.keys.map(({ jwk }) => jwk) })
     if (endpoint === 'userinfo') return Response.json({ sub: idp.user.sub, ...idp.userinfo })
@@ -141,6 +191,7 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
 
   async function token(form: URLSearchParams, headers: Headers): Promise<Response> {
     if (!authenticated(form, headers)) return Response.json({ error: 'invalid_client' }, { status: 400 })
+    if (form.get('grant_type') === 'refresh_token') return refreshed(form.get('refresh_token') ?? '')
     const code = form.get('code') ?? ''
     const request = codes.get(code)
     codes.delete(code)
@@ -151,10 +202,25 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
     if (!request || !proven || request.get('redirect_uri') !== form.get('redirect_uri')) {
       return Response.json({ error: 'invalid_grant', error_description: 'the code is not good' }, { status: 400 })
     }
-    const id_token = await idToken(request.get('nonce'))
+    const scopes = request.get('scope')?.split(' ') ?? []
+    const asked = scopes.includes('offline_access') || request.get('access_type') === 'offline'
+    return issue(request.get('nonce'), asked || options.refreshTokens === 'always')
+  }
+
+  async function refreshed(token: string): Promise<Response> {
+    if (refreshTokens.has(token)) return issue(null, true)
+    return Response.json({ error: 'invalid_grant', error_description: 'the session has ended' }, { status: 400 })
+  }
+
+  async function issue(nonce: string | null, offline: boolean): Promise<Response> {
+    const id_token = oauth2 ? undefined : await idToken(nonce)
     const access_token = randomUUID()
-    idp.secrets.push(id_token, access_token)
-    return Response.json({ access_token, token_type: 'Bearer', expires_in: 3600, id_token })
+    const refresh_token = offline ? randomUUID() : undefined
+    accessTokens.add(access_token)
+    if (refresh_token) refreshTokens.add(refresh_token)
+    idp.secrets.push(...[access_token, id_token, refresh_token].filter((each) => each !== undefined))
+    const answer = { access_token, token_type: 'Bearer', expires_in: 3600, id_token, refresh_token }
+    return Response.json(idp.faults.tokens?.(answer) ?? answer)
   }
 
   function authenticated(form: URLSearchParams, headers: Headers): boolean {
@@ -170,7 +236,7 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
     const [key] = idp.keys
     if (!key) throw new Error('no key')
     const { faults } = idp
-    const now = Math.floor(Date.now() / 1000)
+    const now = Math.floor(Date.now() / 1000) + (faults.clock ?? 0)
     const own: ClaimSet = { iss: issuer, aud: clientId, iat: now, exp: now + 300, ...(nonce !== null && { nonce }) }
     const claims = faults.claims?.({ ...own, ...idp.user }) ?? { ...own, ...idp.user }
     const plain: JWTHeaderParameters = { alg: 'RS256', kid: key.jwk.kid }

@@ -13,6 +13,7 @@ import {
 } from '../../../src/adapter.ts'
 import { type FakeIdp, type FakeIdpOptions, fakeIdp } from '../../support/fake-idp.ts'
 import { testHost } from '../../support/host.ts'
+import { type IdpServer, idpServer } from '../../support/idp-server.ts'
 import { newLogin } from '../../support/login.ts'
 
 export interface ContractSubject<Options extends z.ZodType> {
@@ -29,13 +30,24 @@ export interface Bench {
   readonly adapter: IdpAdapter
 }
 
-/** An adapter and the fake IdP it talks to. */
+/** An adapter and the fake IdP it talks to, by a call of its `fetch`. */
 export async function bench<Options extends z.ZodType>(
   { type, options, idp: idpOptions }: ContractSubject<Options>,
   now = () => new Date(),
 ): Promise<Bench> {
   const idp = await fakeIdp(idpOptions)
   return { idp, adapter: type.open(type.options.parse(options), testHost({ fetch: idp.fetch, now })) }
+}
+
+/** The same with real connections between them. Close `server` in the end. */
+export async function wireBench<Options extends z.ZodType>({
+  type,
+  options,
+  idp: idpOptions,
+}: ContractSubject<Options>): Promise<Bench & { readonly server: IdpServer }> {
+  const idp = await fakeIdp(idpOptions)
+  const server = await idpServer(idp)
+  return { idp, server, adapter: type.open(type.options.parse(options), testHost({ fetch: server.fetch })) }
 }
 
 export async function redirectOf(adapter: IdpAdapter, login: Login): Promise<URL> {

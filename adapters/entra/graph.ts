@@ -1,0 +1,112 @@
+/**
+ * The groups of a user, asked of Microsoft Graph with the user's own token: `GET /me/transitiveMemberOf`.
+ *
+ * Owns paging, throttling and their bounds. It answers with all groups or refuses, never with some of them. When Graph is
+ * asked is left to `groups.ts`.
+ */
+import { type Host, LoginRefused } from '../../src/adapter.ts'
+
+/** The Graph host of each cloud, by its sign-in host. */
+export const GRAPHS: Readonly<Record<string, string>> = {
+  'https://login.microsoftonline.com': 'https://graph.microsoft.com',
+  'https://login.microsoftonline.us': 'https://graph.microsoft.us',
+  'https://login.partner.microsoftonline.cn': 'https://microsoftgraph.chinacloudapi.cn',
+}
+
+/** The largest that Graph takes, and as many pages as hold the most groups that an identity may have. */
+const PAGE_SIZE = 999
+const MAX_PAGES = 11
+/** Requests that are throttled are sent again as often, when the waiting fits the time below. */
+const MAX_RETRIES = 3
+/** For all pages and all waiting: a person sits in front of it. */
+const MAX_MS = 4500
+
+export interface GraphGroups {
+  /** The origin of Graph. */
+  readonly graph: string
+  readonly as: 'id' | 'name'
+  readonly kinds: 'all' | 'security'
+}
+
+/** The least permission that tells what is asked for. */
+export function permissionFor({ as, kinds }: Pick<GraphGroups, 'as' | 'kinds'>): string {
+  return as === 'id' && kinds === 'all' ? 'User.Read' : 'GroupMember.Read.All'
+}
+
+/** @throws {LoginRefused} `unavailable` when Graph does not answer; `not_allowed` when it may not, or there are too many */
+export async function graphGroups(host: Host, asked: GraphGroups, accessToken: string): Promise<string[]> {
+  const { graph, as, kinds } = asked
+  const groups: string[] = []
+  const asking = { asked, accessToken, signal: AbortSignal.timeout(MAX_MS), until: performance.now() + MAX_MS }
+  let page: string | undefined =
+    `${graph}/v1.0/me/transitiveMemberOf?$select=id,displayName,securityEnabled&$top=${PAGE_SIZE}`
+  for (let pages = 0; page !== undefined; pages++) {
+    if (pages === MAX_PAGES) throw new LoginRefused('not_allowed', `the user is in more than ${groups.length} groups`)
+    const { value, '@odata.nextLink': next } = await readPage(host, page, asking)
+    if (!Array.isArray(value)) throw new LoginRefused('unavailable', 'Graph sent no list of groups')
+    for (const entry of value) {
+      if (entry['@odata.type'] !== '#microsoft.graph.group') continue
+      if (kinds === 'security' && !member(entry, 'securityEnabled', 'boolean')) continue
+      groups.push(String(member(entry, as === 'id' ? 'id' : 'displayName', 'string')))
+    }
+    // The next page gets the user's token too.
+    if (next !== undefined && new URL(String(next)).origin !== graph) {
+      throw new LoginRefused('invalid', 'Graph names a next page at another host')
+    }
+    page = next === undefined ? undefined : String(next)
+  }
+  return groups
+}
+
+interface Page {
+  readonly value?: readonly Record<string, unknown>[]
+  readonly '@odata.nextLink'?: unknown
+}
+
+/** Without the permission to read groups Graph lists them all, with null for everything but their ids ("Limited
+ * information returned for inaccessible member objects"). */
+function member(entry: Record<string, unknown>, name: string, type: 'string' | 'boolean'): unknown {
+  const value = entry[name]
+  if (typeof value === type) return value
+  const remedy = 'grant the application GroupMember.Read.All (delegated), or set groups.as: id and groups.kinds: all'
+  throw new LoginRefused('not_allowed', `Graph does not tell the ${name} of a group: ${remedy}`)
+}
+
+interface Asking {
+  readonly asked: GraphGroups
+  readonly accessToken: string
+  readonly signal: AbortSignal
+  /** The same end, by the clock of `performance`. */
+  readonly until: number
+}
+
+async function readPage(host: Host, url: string, { asked, accessToken, signal, until }: Asking): Promise<Page> {
+  const headers = { accept: 'application/json', authorization: `Bearer ${accessToken}` }
+  for (let retries = 0; ; retries++) {
+    const response = await host.fetch(url, { headers, signal }).catch((error: unknown) => {
+      throw new LoginRefused(
+        'unavailable',
+        `no answer from Graph: ${error instanceof Error ? error.message : 'unknown'}`,
+      )
+    })
+    const { status } = response
+    if (status === 200) return response.json().catch(() => ({})) as Promise<Page>
+    if (status === 401 || status === 403) {
+      const remedy = `grant the application ${permissionFor(asked)} (delegated), or set groups.from: none`
+      throw new LoginRefused('not_allowed', `Graph does not let us read the groups of the user (${status}): ${remedy}`)
+    }
+    const waitMs = waitOf(response.headers.get('retry-after'), host.now())
+    if ((status !== 429 && status !== 503) || retries === MAX_RETRIES || performance.now() + waitMs > until) {
+      throw new LoginRefused('unavailable', `Graph answered with status ${status}`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+  }
+}
+
+/** Seconds or a date (RFC 9110 section 10.2.3); a second when the header is missing. */
+function waitOf(retryAfter: string | null, now: Date): number {
+  if (retryAfter === null || retryAfter.trim() === '') return 1000
+  const seconds = Number(retryAfter)
+  const wait = Number.isNaN(seconds) ? Date.parse(retryAfter) - now.getTime() : seconds * 1000
+  return Number.isNaN(wait) ? 1000 : Math.max(wait, 0)
+}

@@ -1,0 +1,88 @@
+/** From what Entra answers to a refusal with a reason, words for the user and a line for the operator's log. */
+import { type Advice, LoginRefused } from '../../src/adapter.ts'
+import type { IdpError } from '../code-flow.ts'
+import { idpWords } from '../refusals.ts'
+import { AADSTS, type AadstsRow } from './aadsts.ts'
+
+const BY_CODE = new Map(AADSTS.flatMap((row) => row.codes.map((code) => [code, row] as const)))
+
+const TITLES: Readonly<Record<AadstsRow['act'], string>> = {
+  user: 'You were not signed in',
+  admin: 'An administrator has to act first',
+  operator: 'Signing in with Microsoft is not set up correctly',
+  wait: 'Microsoft cannot sign you in right now',
+}
+const MAX_CHALLENGE = 4096
+
+export interface Place {
+  readonly authority: string
+  readonly tenant: string
+  readonly clientId: string
+  readonly redirectUri: URL
+}
+
+/** The code in the description comes first: `error_codes` may list what led to it as well. */
+export function aadstsOf({
+  description,
+  members,
+}: IdpError): { readonly code: number; readonly row?: AadstsRow } | undefined {
+  const listed = Array.isArray(members.error_codes) ? members.error_codes[0] : undefined
+  const code = Number(/\bAADSTS(\d+)\b/.exec(description)?.[1] ?? listed)
+  if (!Number.isInteger(code)) return undefined
+  const row = BY_CODE.get(code)
+  return { code, ...(row && { row }) }
+}
+
+/** Whether Entra refused our credential, and not the user or the request. */
+export function refusesCredential(error: IdpError): boolean {
+  return error.error === 'invalid_client' || aadstsOf(error)?.row?.credential === true
+}
+
+/** @returns undefined for what the shared flow explains as well */
+export function explainer(place: Place): (error: IdpError) => LoginRefused | undefined {
+  return (error) => {
+    const { code, row } = aadstsOf(error) ?? {}
+    const challenge = challengeOf(error)
+    if (!row && challenge === undefined) return undefined
+    const challenged = challenge !== undefined && { challenge }
+    // What a new sign-in could answer is a decision, not a fault.
+    if (!row) return new LoginRefused('denied', idpWords(error), { ...challenged })
+    const remedy = filled(row.remedy, place)
+    const message = `AADSTS${code}: ${row.cause} ${remedy} (${idpWords(error)})`
+    return new LoginRefused(row.reason, message, { advice: adviceOf(row, remedy, place), ...challenged })
+  }
+}
+
+function adviceOf(row: AadstsRow, remedy: string, place: Place): Advice {
+  const consent = row.link === 'consent' ? consentUrl(place) : undefined
+  return {
+    title: TITLES[row.act],
+    words: row.cause,
+    remedy,
+    ...(consent?.protocol === 'https:' && {
+      link: { url: consent.href, label: 'Consent for the organisation (administrators)' },
+    }),
+  }
+}
+
+/** As "Admin consent on the Microsoft identity platform" describes it. */
+export function consentUrl({ authority, tenant, clientId, redirectUri }: Place): URL {
+  const url = new URL(`/${tenant}/adminconsent`, authority)
+  url.search = new URLSearchParams({ client_id: clientId, redirect_uri: redirectUri.href }).toString()
+  return url
+}
+
+export function filled(remedy: string, { clientId, redirectUri }: Pick<Place, 'clientId' | 'redirectUri'>): string {
+  return remedy.replaceAll('{redirectUri}', redirectUri.href).replaceAll('{clientId}', clientId)
+}
+
+/** The claims challenge of a Conditional Access policy, which a new sign-in hands back to Entra. */
+function challengeOf({ members: { claims } }: IdpError): string | undefined {
+  if (typeof claims !== 'string' || claims.length > MAX_CHALLENGE) return undefined
+  try {
+    const parsed: unknown = JSON.parse(claims)
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? claims : undefined
+  } catch {
+    return undefined
+  }
+}

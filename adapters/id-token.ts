@@ -1,0 +1,93 @@
+/**
+ * Which tokens of an IdP are believed: ID tokens (OpenID Connect Core section 3.1.3.7) and logout tokens (OpenID Connect
+ * Back-Channel Logout 1.0 section 2.6). The one place that verifies them; who they name is left to the adapter.
+ */
+import { decodeJwt, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose'
+import { type Host, LoginRefused, type LogoutNotice } from '../src/adapter.ts'
+import { type Connection, SKEW_SECONDS } from './connection.ts'
+
+/** Claims of a verified ID token, with those of userinfo added where it has none of that name. */
+export type IdTokenClaims = JWTPayload & { readonly iss: string; readonly sub: string }
+
+/** The published key that signed a token, with all its members. */
+export type SigningKey = Readonly<Record<string, unknown>>
+
+export interface Expected {
+  readonly host: Host
+  readonly connection: Connection
+  readonly clientId: string
+  /** The issuer that a token with these claims, not verified yet, must be of. By default the discovered one. */
+  readonly issuerOf?: ((claims: JWTPayload, discovered: string) => string) | undefined
+}
+
+/** Asymmetric algorithms only: `none` proves nothing, and HS* would make the public key or our secret a signing key. */
+const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+/** An ID token that answers a request is new. Some IdPs date it back by five minutes, Entra among them. */
+const MAX_TOKEN_AGE_SECONDS = 15 * 60
+const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
+const LOGOUT_TYPES = ['jwt', 'logout+jwt']
+
+/** Verifies an ID token of a token endpoint. The nonce is that of the sign-in; the answer to a refresh may lack one.
+ * @throws {Error} also from jose */
+export async function verifyIdToken(
+  token: string,
+  expected: Expected,
+  nonce: string | undefined,
+): Promise<{ readonly claims: IdTokenClaims; readonly signingKey: SigningKey | undefined }> {
+  const required = nonce === undefined ? ['sub'] : ['sub', 'nonce']
+  const { payload, protectedHeader } = await verify<IdTokenClaims>(token, expected, required)
+  if (typeof payload.sub !== 'string' || payload.sub === '') throw new LoginRefused('invalid', 'the token names nobody')
+  if (nonce !== undefined && payload.nonce !== nonce) throw new LoginRefused('invalid', 'the nonce is of another login')
+  if (
+    payload.azp === undefined ? Array.isArray(payload.aud) && payload.aud.length > 1 : payload.azp !== expected.clientId
+  ) {
+    throw new LoginRefused('invalid', 'the token was given to another client (azp)')
+  }
+  const { kid } = protectedHeader
+  const key = kid ? expected.connection.keys.jwks()?.keys.find((each) => each.kid === kid) : undefined
+  return { claims: payload, signingKey: key && { ...key } }
+}
+
+/** Verifies a logout token. @throws {Error} also from jose */
+export async function verifyLogoutToken(
+  token: string,
+  expected: Expected,
+): Promise<{ readonly claims: JWTPayload; readonly notice: LogoutNotice }> {
+  const { payload, protectedHeader } = await verify<JWTPayload>(token, expected, ['jti', 'events'])
+  const type = (protectedHeader.typ ?? 'JWT').toLowerCase().replace(/^application\//, '')
+  if (!LOGOUT_TYPES.includes(type)) throw new LoginRefused('invalid', 'the token is not a logout token (typ)')
+  if (!isObject(payload.events) || !isObject(payload.events[LOGOUT_EVENT])) {
+    throw new LoginRefused('invalid', 'the token tells of no logout (events)')
+  }
+  // An ID token has one; a logout token that had one could be passed off as an ID token.
+  if (payload.nonce !== undefined) throw new LoginRefused('invalid', 'a logout token has no nonce')
+  const { sub, sid, jti } = payload
+  const session = typeof sid === 'string' && sid !== '' ? sid : undefined
+  const subject = typeof sub === 'string' && sub !== '' ? sub : undefined
+  if (!subject && !session) throw new LoginRefused('invalid', 'the logout token names nobody')
+  if (typeof jti !== 'string' || jti === '') throw new LoginRefused('invalid', 'the logout token has no jti')
+  return { claims: payload, notice: { id: jti, ...(subject && { subject }), ...(session && { session }) } }
+}
+
+/** For a token fetched by itself, openid-client would compare the claims and leave the signature to TLS. We do not. */
+function verify<Payload extends JWTPayload>(
+  token: string,
+  { host, connection, clientId, issuerOf }: Expected,
+  requiredClaims: string[],
+): Promise<JWTVerifyResult<Payload>> {
+  const { issuer, keys, metadata } = connection
+  const offered = metadata.id_token_signing_alg_values_supported ?? ALGORITHMS
+  return jwtVerify<Payload>(token, keys, {
+    algorithms: ALGORITHMS.filter((name) => offered.includes(name)),
+    issuer: issuerOf ? issuerOf(decodeJwt(token), issuer) : issuer,
+    audience: clientId,
+    clockTolerance: SKEW_SECONDS,
+    currentDate: host.now(),
+    maxTokenAge: MAX_TOKEN_AGE_SECONDS,
+    requiredClaims: ['iss', 'aud', 'exp', 'iat', ...requiredClaims],
+  })
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,23 @@
+import { readFile } from 'node:fs/promises'
+import { expect } from 'chai'
+import { FAULTS } from './faults.ts'
+
+const root = new URL('../../', import.meta.url)
+
+describe('the faults that npm run mutate plants', () => {
+  it('are at least twenty, with a name each', () => {
+    const names = FAULTS.map(({ name }) => name)
+    expect(names.length).to.be.above(20)
+    expect(new Set(names).size).to.equal(names.length)
+  })
+
+  for (const { name, file, changes } of FAULTS) {
+    it(`still fit the source: ${name}`, async () => {
+      let text = await readFile(new URL(file, root), 'utf8')
+      for (const [find, put] of changes) {
+        expect(text.split(find), `${file}: ${find}`).to.have.length(2)
+        text = text.replace(find, () => put)
+      }
+    })
+  }
+})
