@@ -45,7 +45,8 @@ export function apiFor(token: string, { host, api, headers }: ApiOptions): Api {
     const response = await fetch(href, { method: 'GET', headers: { ...headers, authorization: `Bearer ${token}` } })
     if (response.status === 401) throw new LoginRefused('denied', `${api.origin} does not accept the user's token`)
     if (response.status !== 403) return response
-    if (isAboutRate(response)) throw new LoginRefused('unavailable', `${api.origin} had too many requests from us`)
+    if (await isAboutRate(response))
+      throw new LoginRefused('unavailable', `${api.origin} had too many requests from us`)
     throw new LoginRefused('not_allowed', `${api.origin} does not let us see ${pathOf(resource)} of this user`)
   }
 
@@ -79,9 +80,11 @@ export function apiFor(token: string, { host, api, headers }: ApiOptions): Api {
   }
 }
 
-/** GitHub, among others, limits requests with status 403 in place of 429. */
-function isAboutRate({ headers }: Response): boolean {
-  return headers.has('retry-after') || headers.get('x-ratelimit-remaining') === '0'
+/** GitHub, among others, limits requests with status 403 in place of 429, and tells it in a header or in words alone. */
+async function isAboutRate(response: Response): Promise<boolean> {
+  const { headers } = response
+  if (headers.has('retry-after') || headers.get('x-ratelimit-remaining') === '0') return true
+  return /rate limit/i.test(await response.text())
 }
 
 /** Without a query, which is nobody's business in a log. */

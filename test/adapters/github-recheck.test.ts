@@ -40,6 +40,10 @@ describe('github, asked again', () => {
     await refused(again(identity), lab.idp, 'unavailable')
     lab.idp.faults.answer = () => new Response('{}', { status: 403, headers: { 'x-ratelimit-remaining': '0' } })
     await refused(again(identity), lab.idp, 'unavailable')
+    // A secondary limit may come without a header: "Rate limits for the REST API".
+    const message = 'You have exceeded a secondary rate limit. Please wait a few minutes before you try again.'
+    lab.idp.faults.answer = () => Response.json({ message }, { status: 403 })
+    await refused(again(identity), lab.idp, 'unavailable')
     lab.idp.faults = {}
     lab.idp.endSessions()
     await refused(again(identity), lab.idp, 'denied')
