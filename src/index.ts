@@ -44,6 +44,7 @@ import { startUpkeep } from './stores/upkeep.ts'
 export type { AdapterType } from './adapter.ts'
 export { ConfigError, parseConfig } from './config/load.ts'
 export type { Config, ConfigInput } from './config/schema.ts'
+export type { Metrics } from './observe/metrics.ts'
 export type { Store, StoreEngine } from './store.ts'
 export { openEmbeddedStore } from './stores/embedded/index.ts'
 
