@@ -85,7 +85,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const keyring = await openKeyring(store)
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const idps = openIdps(config.idps, parts.adapters, {
-    fetch: guardedFetch({ timeoutMs: 4500, maxBytes: 1024 * 1024, allowPrivate: true }),
+    fetch: guardedFetch({ timeoutMs: 4000, maxBytes: 1024 * 1024, allowPrivate: true }),
     redirectUri: (id) => callbackUrl(issuer, base, id),
     warn(fields, message) {
       log.warn(fields, message)
