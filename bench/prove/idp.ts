@@ -38,19 +38,23 @@ export async function proveIdp(store: StoreName, scale: number): Promise<Proof> 
     const client = await register(lab.url)
     const refreshes: Record<'first' | 'second', Answered[]> = { first: [], second: [] }
     let stopped = false
-    const load = (['first', 'second'] as const).flatMap((company) =>
-      Array.from({ length: REFRESHERS }, async (_, n) => {
-        const choices = { buttons: { idp: company }, texts: { login: `${company}-${n}` } }
-        let token = (await obtainTokens(lab.url, client, {}, choices)).refresh_token
-        while (!stopped) {
-          const form = { grant_type: 'refresh_token', client_id: client.client_id, refresh_token: token }
-          const answer = await direct.post(n, '/token', form)
-          refreshes[company].push(answer)
-          if (answer.status === 200) token = String(answer.body.refresh_token)
-          await sleep(100)
-        }
-      }),
-    )
+    const users: { readonly company: 'first' | 'second'; readonly process: number; token: string }[] = []
+    for (const company of ['first', 'second'] as const) {
+      for (let process = 0; process < REFRESHERS; process += 1) {
+        const choices = { buttons: { idp: company }, texts: { login: `${company}-${process}` } }
+        const { refresh_token: token } = await obtainTokens(lab.url, client, {}, choices)
+        users.push({ company, process, token })
+      }
+    }
+    const load = users.map(async (user) => {
+      while (!stopped) {
+        const form = { grant_type: 'refresh_token', client_id: client.client_id, refresh_token: user.token }
+        const answer = await direct.post(user.process, '/token', form)
+        refreshes[user.company].push(answer)
+        if (answer.status === 200) user.token = String(answer.body.refresh_token)
+        await sleep(100)
+      }
+    })
     await sleep(2000)
     idp.companyDown = true
     const count = Math.max(3, Math.round(FAULTS.length * scale))

@@ -8,11 +8,11 @@ export type Answer =
   | { readonly result: Refusal | 'timeout' /** For the operator. */; readonly cause: unknown }
 
 /** Milliseconds. Less than `host.fetch` has: an answer that comes between the two is not lost. */
-const LIMIT_MS = 4000
+const LIMIT_MS = 3500
 
 /**
- * Asks within four seconds. Never throws: an adapter that breaks, and an IdP that is gone from the configuration, cannot
- * tell us that access has ended.
+ * Asks within three and a half seconds. Never throws: an adapter that breaks, and an IdP that is gone from the
+ * configuration, cannot tell us that access has ended.
  * @param late told of the answer when it comes after all
  */
 export async function consult(

@@ -60,7 +60,7 @@ export function isPublicAddress(address: string): boolean {
 /** The `fetch` of adapters. An IdP is named by the operator, so it may be at a private address. When it does not answer,
  * there is still time for a page within five seconds. */
 export function fetchForIdps(): GuardedFetch {
-  return guardedFetch({ timeoutMs: 4500, maxBytes: 1024 * 1024, allowPrivate: true })
+  return guardedFetch({ timeoutMs: 4000, maxBytes: 1024 * 1024, allowPrivate: true })
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { type ClientMetadata, type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Config } from '../config/schema.ts'
-import { hashSecret } from './persistence.ts'
+import { hashSecret } from './client-secrets.ts'
 import { checkClientIdUrl, checkDocument } from './registration.ts'
 import type { Resources } from './resources.ts'
 

@@ -5,9 +5,9 @@
  * writes later. A store that cannot answer becomes 503 and is never mistaken for "not found", because clients throw
  * their registration away when they read `invalid_client`.
  */
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import { isStoreUnavailable, type PutMode, type Store, type StoredRecord } from '../store.ts'
+import { withHashedSecret } from './client-secrets.ts'
 import { presentedToken } from './presented-token.ts'
 import type { ReadAhead } from './read-ahead.ts'
 
@@ -232,20 +232,4 @@ export async function answered<T>(verb: Promise<T>): Promise<T> {
     })
     throw Object.assign(unavailable, { status: 503, statusCode: 503, expose: true, allow_redirect: false })
   }
-}
-
-/** Client secrets are random 256-bit values, so one round of SHA-256 is enough to make a copy of the store useless. */
-export function hashSecret(secret: string): string {
-  return `sha256:${createHash('sha256').update(secret).digest('base64url')}`
-}
-
-export function secretMatches(hash: string | undefined, presented: string): boolean {
-  const expected = Buffer.from(hash ?? '')
-  const actual = Buffer.from(hashSecret(presented))
-  return expected.length === actual.length && timingSafeEqual(expected, actual)
-}
-
-function withHashedSecret(payload: AdapterPayload): AdapterPayload {
-  const secret = payload.client_secret
-  return typeof secret === 'string' ? { ...payload, client_secret: hashSecret(secret) } : payload
 }
