@@ -22,7 +22,7 @@ const issuer = await issuerProcess({
   config: (defaults) => ({
     ...defaults,
     log: { level: 'silent' },
-    limits: { register: UNLIMITED, authorize: UNLIMITED, token: UNLIMITED },
+    limits: { register: UNLIMITED, authorize: UNLIMITED, token: UNLIMITED, signIn: UNLIMITED },
     registration: { maxClients: UNLIMITED },
   }),
 })

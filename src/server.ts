@@ -59,6 +59,7 @@ export function buildServer(parts: ServerParts): Koa<RequestState> {
   app.use(
     onPaths(['/backchannel-logout/*'], rateLimit({ name: 'logout', perMinute: limits.logout, methods: ['POST'] })),
   )
+  app.use(onPaths(['/interaction/*', '/callback/*'], rateLimit({ name: 'sign-in', perMinute: limits.signIn })))
   app.use(publicPages(parts))
   if (parts.demo) app.use(parts.demo)
   app.use(parts.interaction.routes())

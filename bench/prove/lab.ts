@@ -191,7 +191,7 @@ function configuration(
     ],
     tokens,
     sessions,
-    limits: { register: plenty, authorize: plenty, token: plenty },
+    limits: { register: plenty, authorize: plenty, token: plenty, signIn: plenty },
     log: { level: logLevel ?? 'info', format: 'json' },
     development: true,
   }

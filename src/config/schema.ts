@@ -121,6 +121,8 @@ export const configSchema = z.strictObject({
       register: z.int().positive().default(60),
       authorize: z.int().positive().default(300),
       token: z.int().positive().default(1200),
+      /** Pages of a sign-in, and answers of IdPs; each of those may make us ask the IdP. */
+      signIn: z.int().positive().default(1200),
       logout: z.int().positive().default(600),
     })
     .prefault({}),

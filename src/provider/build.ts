@@ -106,6 +106,8 @@ export function buildProvider(parts: EngineParts): Provider {
       const account = await answered(accounts.find(id))
       if (!account || !isRefresh(ctx, token)) return account && asProviderAccount(account)
       // Here, because the library has judged the token by now and spends it next: what fails here costs nobody a token.
+      if (!isAllowed(account.idp, token))
+        throw new errors.InvalidGrant('the IdP is not allowed for this server any more')
       const verdict = await answered(parts.recheck(id))
       if ('over' in verdict) throw new errors.InvalidGrant('the identity provider no longer vouches for the user')
       return asProviderAccount({ ...account, claims: verdict.claims ?? account.claims })
@@ -148,6 +150,13 @@ export function buildProvider(parts: EngineParts): Provider {
       userinfo: { enabled: false },
     },
   } satisfies Configuration
+
+  /** By the configuration of now, which may be a shorter list than at the sign-in. */
+  const isAllowed = (idp: string, token: unknown): boolean => {
+    const { resource } = (token ?? {}) as { resource?: unknown }
+    const allowed = resources.named(String(resource))?.idps ?? config.idps.map(({ id }) => id)
+    return allowed.includes(idp)
+  }
 
   const provider = new Provider(config.issuer, configuration)
   provider.proxy = true

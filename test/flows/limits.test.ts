@@ -7,7 +7,7 @@ describe('limits of a running issuer', () => {
 
   beforeEach(async () => {
     issuer = await startIssuer({
-      config: (defaults) => ({ ...defaults, limits: { register: 2, authorize: 2, token: 2 } }),
+      config: (defaults) => ({ ...defaults, limits: { register: 2, authorize: 2, token: 2, signIn: 2 } }),
     })
   })
   afterEach(() => issuer.close())
@@ -15,6 +15,8 @@ describe('limits of a running issuer', () => {
   for (const [endpoint, ask] of [
     ['/register', () => postJson(`${issuer.url}/register`, { redirect_uris: ['https://a.example/'] })],
     ['/token', () => postForm(`${issuer.url}/token`, { grant_type: 'refresh_token', refresh_token: 'x' })],
+    ['/interaction/*', () => fetch(`${issuer.url}/interaction/x`, { redirect: 'manual' })],
+    ['/callback/*', () => fetch(`${issuer.url}/callback/dev?state=x&code=y`, { redirect: 'manual' })],
     ['/authorize', () => fetch(`${issuer.url}/authorize`, { redirect: 'manual' })],
   ] as const) {
     it(`answer ${endpoint} with 429 and a time to come back, and leave the rest alone`, async () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { adapters } from '../../adapters/index.ts'
-import { exchange, type Registered, register, signIn } from '../support/client.ts'
+import { exchange, type Registered, refresh, register, signIn } from '../support/client.ts'
 import { approve, type Consent, offered, openConsent, press } from '../support/consent.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 import { scriptedIdps } from '../support/scripted-idp.ts'
@@ -126,6 +126,31 @@ describe('the IdPs that a server allows', () => {
         expect(JSON.stringify(next.logged.at(-1)?.causes)).to.include('is not for users of guests')
         expect(response.headers.getSetCookie().join()).to.not.include('last_idp')
       }
+    })
+  }
+
+  for (const [what, resourceIdps, idps] of [
+    ['that the server does not allow any more', ['staff'], IDPS],
+    ['that is not configured any more', undefined, IDPS.filter(({ id }) => id !== 'dev')],
+  ] as const) {
+    it(`end what was connected by an IdP ${what}`, async () => {
+      const { request, browser } = await consent(1)
+      const back = await signIn(request, { buttons: { idp: 'dev', persona: 'ada' } }, browser)
+      const resource = `${issuer.url}/1/mcp`
+      const { body } = await exchange(issuer.url, client, request, back.searchParams.get('code') ?? '', { resource })
+      const next = await startIssuer({
+        adapters: types,
+        store: () => issuer.store,
+        config: (defaults) => ({
+          ...defaults,
+          idps: [...idps],
+          resources: issuer.config.resources.map((each) => ({ ...each, idps: resourceIdps && [...resourceIdps] })),
+        }),
+      })
+      const refused = await refresh<{ error: string }>(next.url, client, body.refresh_token)
+      await next.close()
+      expect([refused.status, refused.body.error]).to.deep.equal([400, 'invalid_grant'])
+      expect((await refresh(issuer.url, client, body.refresh_token)).status).to.equal(200)
     })
   }
 
