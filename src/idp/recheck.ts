@@ -137,7 +137,7 @@ export function openRecheck(parts: RecheckParts): Recheck {
     const { standing } = leased
     const answer = await consult(parts.idps.get(standing.idp)?.adapter, standing, (late) => {
       // Too late for the request, yet it may hold the only secret that the IdP still takes.
-      if ('identity' in late || isFinal(late.result)) void saveAgain(accountId, leased, late)
+      if ('identity' in late || late.secret !== undefined || isFinal(late.result)) void saveAgain(accountId, leased, late)
     })
     const silent = 'result' in answer && (answer.result === 'timeout' || answer.result === 'unavailable')
     if (silent) pauses.silent(standing.idp)
@@ -197,7 +197,14 @@ export function openRecheck(parts: RecheckParts): Recheck {
     if (isFinal(answer.result)) return { ...rest, ended: answer.result, leasedUntil: 0 }
     const failures = standing.failures + 1
     const pause = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10), Math.max(interval, FIRST_RETRY_MS))
-    return { ...standing, failures, retryAt: now() + pause, leasedUntil: 0 }
+    const { secret: renewed = secret } = answer
+    return {
+      ...rest,
+      ...(renewed === undefined ? undefined : { secret: renewed }),
+      failures,
+      retryAt: now() + pause,
+      leasedUntil: 0,
+    }
   }
 }
 
