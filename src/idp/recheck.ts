@@ -19,7 +19,7 @@ export type Verdict = { readonly claims?: Claims } | { readonly over: Refusal | 
 export interface Recheck {
   /** Of the request that is being answered. @throws {StoreUnavailable} when it cannot be decided */
   check(accountId: string): Promise<Verdict>
-  /** At a sign-in, once its grant is in the store. */
+  /** At a sign-in, once its grant is in the store. Where nobody is asked, nothing is kept. */
   begin(accountId: string, idp: string, identity: Identity): Promise<void>
   /** Ends every grant of an account. Answers how many there were. */
   end(accountId: string, reason: string): Promise<number>
@@ -67,11 +67,16 @@ export function openRecheck(parts: RecheckParts): Recheck {
   return {
     async begin(accountId, idp, identity) {
       if (interval > 0 && parts.idps.get(idp)?.adapter.refresh) await secrets.begin(accountId, idp, identity)
+      else await secrets.discard(accountId)
     },
     async check(accountId) {
       if (interval === 0) return {}
       const known = await secrets.read(accountId)
       if (!known) return {}
+      if (isTurnedOff(known.standing)) {
+        await secrets.forget(accountId, known.standing.signIn)
+        return {}
+      }
       if (settled(known.standing)) return judge(accountId, known.standing)
       const current = running.get(accountId) ?? find(accountId, known).finally(() => running.delete(accountId))
       running.set(accountId, current)
@@ -90,9 +95,15 @@ export function openRecheck(parts: RecheckParts): Recheck {
     },
   }
 
-  /** Whether there is nothing to ask. Beyond the grace the IdP gets a chance at each use. */
-  function settled({ goodAt, retryAt, ended }: Standing): boolean {
-    if (ended || now() - goodAt < interval) return true
+  /** Whether re-checks of this IdP were turned off since the sign-in. An IdP that is gone is another matter. */
+  function isTurnedOff({ idp, ended }: Standing): boolean {
+    const adapter = parts.idps.get(idp)?.adapter
+    return !ended && adapter !== undefined && !adapter.refresh
+  }
+
+  /** Whether there is nothing to ask, or to ask with. Beyond the grace the IdP gets a chance at each use. */
+  function settled({ secret, goodAt, retryAt, ended }: Standing): boolean {
+    if (ended || secret === undefined || now() - goodAt < interval) return true
     return now() < retryAt && now() - goodAt < grace
   }
 
@@ -137,7 +148,8 @@ export function openRecheck(parts: RecheckParts): Recheck {
     const { standing } = leased
     const answer = await consult(parts.idps.get(standing.idp)?.adapter, standing, (late) => {
       // Too late for the request, yet it may hold the only secret that the IdP still takes.
-      if ('identity' in late || late.secret !== undefined || isFinal(late.result)) void saveAgain(accountId, leased, late)
+      if ('identity' in late || late.secret !== undefined || isFinal(late.result))
+        void saveAgain(accountId, leased, late)
     })
     const silent = 'result' in answer && (answer.result === 'timeout' || answer.result === 'unavailable')
     if (silent) pauses.silent(standing.idp)
