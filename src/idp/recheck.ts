@@ -50,8 +50,8 @@ export interface RecheckParts {
 /** Milliseconds for whoever asks to write down the answer; more than an answer may take. */
 const LEASE_MS = 10_000
 const POLL_MS = 100
-/** Looks at what another process finds out. Together a little less than a lease. */
-const LOOKS = 90
+/** Milliseconds to wait for what another process finds out. It may have died, and its lease is longer. */
+const WAIT_MS = 4000
 const FIRST_RETRY_MS = 30_000
 /** Tries to write against others who write at the same time. */
 const TRIES = 8
@@ -123,7 +123,8 @@ export function openRecheck(parts: RecheckParts): Recheck {
   /** Asks, or waits for whoever asks already, here or in another process. */
   async function find(accountId: string, first: Known): Promise<Verdict> {
     let known: Known | undefined = first
-    for (let look = 0; known && look < LOOKS; look += 1) {
+    const until = performance.now() + WAIT_MS
+    while (known && performance.now() < until) {
       const { standing }: Known = known
       if (settled(standing)) return judge(accountId, standing)
       if (standing.leasedUntil > now()) await sleep(POLL_MS)
