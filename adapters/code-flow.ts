@@ -13,7 +13,7 @@ import { callbackUrl } from './callback.ts'
 import { type Connection, connector, requireEndpoint, type ServerOptions } from './connection.ts'
 import { type ClientSecretMethod, type Credential, clientSecret, publicClient, rotating } from './credentials.ts'
 import { type IdTokenClaims, type SigningKey, verifyIdToken, verifyLogoutToken } from './id-token.ts'
-import { hostFetch, type IdpError, idpErrorOf, type LibraryFetch, refusing } from './refusals.ts'
+import { hostFetch, type IdpError, idpErrorOf, keeping, type LibraryFetch, refusing } from './refusals.ts'
 
 export { assertionFile, type ClientSecretMethod, type Credential, clientSecret, privateKeyJwt } from './credentials.ts'
 export type { IdTokenClaims } from './id-token.ts'
@@ -80,6 +80,7 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
     const error = idpErrorOf(thrown)
     return error !== undefined && (options.refusesCredential?.(error) ?? error.error === 'invalid_client')
   })
+  const atRefresh = { explain, endsAccess: true }
   const atToken = options.scopesAtToken ? { scope: scopes.join(' ') } : undefined
 
   /** The ID token is kept from openid-client, which knows no issuer but the discovered one; we verify it ourselves. */
@@ -115,11 +116,13 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
       throw new LoginRefused('unavailable', 'there is no refresh token to re-check this user by')
     const connection = await connect()
     const tokens = await redeem(connection, (config) => oidc.refreshTokenGrant(config, secret, atToken))
-    const now = tokens.idToken === undefined ? await nameAgain(connection, tokens) : await nameUser(connection, tokens)
+    const renewed = tokens.refresh_token ?? secret
+    const now = await keeping(renewed, atRefresh, () =>
+      tokens.idToken === undefined ? nameAgain(connection, tokens) : nameUser(connection, tokens),
+    )
     if (now && now.subject !== identity.subject) {
       throw new LoginRefused('invalid', 'the refresh token is of another user')
     }
-    const renewed = tokens.refresh_token ?? secret
     return { ...(session !== undefined && { session }), ...(now ?? identity), secret: renewed }
   }
 
@@ -155,7 +158,7 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
         },
         { explain },
       ),
-    ...(recheck && { refresh: (identity) => refusing(() => refresh(identity), { explain, endsAccess: true }) }),
+    ...(recheck && { refresh: (identity) => refusing(() => refresh(identity), atRefresh) }),
     endSession: (returnTo) =>
       refusing(async () => {
         const connection = await connect()

@@ -11,7 +11,7 @@ import { z } from 'zod'
 import { type Hints, type Host, type Identity, type IdpAdapter, LoginRefused } from '../src/adapter.ts'
 import { callbackUrl } from './callback.ts'
 import { type ClientSecretMethod, clientSecret } from './credentials.ts'
-import { hostFetch, type IdpError, refusing } from './refusals.ts'
+import { hostFetch, type IdpError, keeping, refusing } from './refusals.ts'
 import { type Api, type ApiOptions, apiFor } from './rest-api.ts'
 
 export interface OAuth2FlowOptions extends ApiOptions {
@@ -45,33 +45,28 @@ type Kept = z.output<typeof Kept>
 
 /** An access token is renewed this long before its end, in milliseconds. */
 const EARLY_MS = 60_000
-/** How many renewed tokens are remembered that the host may not have stored yet. */
-const MAX_RENEWED = 1_000
 
 /** The `start`, `finish` and `refresh` of an adapter. Makes no request until a user signs in. */
 export function oauth2Flow(options: OAuth2FlowOptions): Pick<IdpAdapter, 'start' | 'finish' | 'refresh'> {
   const { host, scopes, identify, explain, recheck } = options
   const config = configurationOf(options)
-  const renewed = new Map<string, Kept>()
+  const atRefresh = { explain, endsAccess: true }
 
   async function nameUser(kept: Kept): Promise<Identity> {
     const identity = await identify(apiFor(kept.access, options))
     return recheck ? { ...identity, secret: JSON.stringify(kept) } : identity
   }
 
-  /** A refresh token may work only once, and the API may fail after that: the host then comes back with the old one. */
   async function renew(kept: Kept): Promise<Kept> {
-    const latest = renewed.get(kept.access) ?? kept
-    const { access, refresh, until } = latest
-    if (refresh === undefined || until === undefined || until > host.now().getTime() + EARLY_MS) return latest
-    const next = keptOf(await oidc.refreshTokenGrant(config, refresh), host, refresh)
-    for (const known of [kept.access, access]) renewed.set(known, next)
-    for (const oldest of renewed.keys()) if (renewed.size > MAX_RENEWED) renewed.delete(oldest)
-    return next
+    const { refresh, until } = kept
+    if (refresh === undefined || until === undefined || until > host.now().getTime() + EARLY_MS) return kept
+    return keptOf(await oidc.refreshTokenGrant(config, refresh), host, refresh)
   }
 
   async function refresh(identity: Identity): Promise<Identity> {
-    const now = await nameUser(await renew(keptIn(identity)))
+    const kept = await renew(keptIn(identity))
+    // A refresh token may work only once, and the API may fail after that.
+    const now = await keeping(JSON.stringify(kept), atRefresh, () => nameUser(kept))
     if (now.subject !== identity.subject) throw new LoginRefused('invalid', 'the token is of another user')
     return now
   }
@@ -99,7 +94,7 @@ export function oauth2Flow(options: OAuth2FlowOptions): Pick<IdpAdapter, 'start'
         },
         { explain },
       ),
-    ...(recheck && { refresh: (identity) => refusing(() => refresh(identity), { explain, endsAccess: true }) }),
+    ...(recheck && { refresh: (identity) => refusing(() => refresh(identity), atRefresh) }),
   }
 }
 

@@ -89,6 +89,22 @@ export async function refusing<T>(work: () => Promise<T>, meaning: Meaning = {})
   }
 }
 
+/** Runs what comes after a token was renewed; a refusal carries the new one along, since the old one may be spent.
+ * @param secret what `refresh` needs next time */
+export async function keeping<T>(secret: string, meaning: Meaning, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const { reason, message, cause, advice, challenge } = refusalOf(error, meaning)
+    throw new LoginRefused(reason, message, {
+      secret,
+      ...(cause !== undefined && { cause }),
+      ...(advice && { advice }),
+      ...(challenge !== undefined && { challenge }),
+    })
+  }
+}
+
 /** The error that the IdP answered with, if that is what this is. */
 export function idpErrorOf(thrown: unknown): IdpError | undefined {
   if (thrown instanceof AuthorizationResponseError) {

@@ -171,6 +171,9 @@ export interface RefusedOptions extends ErrorOptions {
   readonly advice?: Advice
   /** What the IdP demands of a new sign-in, as JSON text. The host starts one with it as {@link Hints} `claims`, once. */
   readonly challenge?: string
+  /** From `refresh`: what the IdP takes next time, when it renewed the {@link Identity} `secret` and something failed
+   * after that. The old one may be spent. */
+  readonly secret?: string
 }
 
 /** The one error an adapter throws. `message` is for the operator's log; users see words chosen by `reason`. */
@@ -179,12 +182,19 @@ export class LoginRefused extends Error {
   readonly reason: Refusal
   readonly advice?: Advice
   readonly challenge?: string
+  /** Where no logger looks. */
+  readonly #secret: string | undefined
 
-  constructor(reason: Refusal, message: string, { advice, challenge, ...options }: RefusedOptions = {}) {
+  constructor(reason: Refusal, message: string, { advice, challenge, secret, ...options }: RefusedOptions = {}) {
     super(message, options)
     this.reason = reason
     if (advice) this.advice = advice
     if (challenge !== undefined) this.challenge = challenge
+    this.#secret = secret
+  }
+
+  get secret(): string | undefined {
+    return this.#secret
   }
 }
 

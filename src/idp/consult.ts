@@ -1,11 +1,17 @@
 /** One question to an adapter about a user, with an end to the waiting and a name for everything that can come of it. */
 import { type Identity, type IdpAdapter, isLoginRefused, type Refusal } from '../adapter.ts'
-import { provenIdentity } from './identity.ts'
+import { isUpstreamSecret, provenIdentity } from './identity.ts'
 import type { Standing } from './secrets.ts'
 
 export type Answer =
   | { readonly identity: Identity }
-  | { readonly result: Refusal | 'timeout' /** For the operator. */; readonly cause: unknown }
+  | {
+      readonly result: Refusal | 'timeout'
+      /** For the operator. */
+      readonly cause: unknown
+      /** What to ask with from now on, when it was renewed all the same. */
+      readonly secret?: string
+    }
 
 /** Milliseconds. Less than `host.fetch` has: an answer that comes between the two is not lost. */
 const LIMIT_MS = 3500
@@ -41,12 +47,22 @@ async function ask(adapter: IdpAdapter | undefined, standing: Standing): Promise
     ...(secret === undefined ? undefined : { secret }),
     ...(session === undefined ? undefined : { session }),
   }
+  let renewed: unknown
   try {
     if (!adapter?.refresh) throw new Error('no adapter is configured that could ask about this user')
-    const now = provenIdentity(await adapter.refresh(identity))
+    const claimed: Partial<Identity> | undefined = await adapter.refresh(identity)
+    // What is wrong with the rest of an answer must not cost its secret.
+    if (claimed?.subject === subject) renewed = claimed.secret
+    const now = provenIdentity(claimed)
     if (now.subject !== subject) throw new Error('the adapter named another user than it was asked about')
     return { identity: now }
   } catch (cause) {
-    return { result: isLoginRefused(cause) ? cause.reason : 'invalid', cause }
+    const refusal = isLoginRefused(cause) ? cause : undefined
+    renewed = refusal?.secret ?? renewed
+    return {
+      result: refusal?.reason ?? 'invalid',
+      cause,
+      ...(isUpstreamSecret(renewed) ? { secret: renewed } : undefined),
+    }
   }
 }

@@ -13,6 +13,8 @@ const text = (max: number) =>
     .max(max)
     .refine((value) => !/\p{Cs}/u.test(value), 'holds half a character')
 
+const secret = z.string().max(16_384)
+
 const identity = z.object({
   subject: text(512),
   claims: z.object({
@@ -22,7 +24,7 @@ const identity = z.object({
     username: text(320).optional(),
     groups: z.array(text(256)).max(10_000).optional(),
   }),
-  secret: z.string().max(16_384).optional(),
+  secret: secret.optional(),
   session: text(256).optional(),
 })
 
@@ -35,4 +37,9 @@ export function provenIdentity(claimed: unknown): Identity {
     'invalid',
     `the adapter named a user that cannot be: ${issue?.path.join('.')} ${issue?.message}`,
   )
+}
+
+/** Whether this can be kept as the `secret` of an identity. */
+export function isUpstreamSecret(claimed: unknown): claimed is string {
+  return secret.safeParse(claimed).success
 }

@@ -19,7 +19,7 @@ export type Verdict = { readonly claims?: Claims } | { readonly over: Refusal | 
 export interface Recheck {
   /** Of the request that is being answered. @throws {StoreUnavailable} when it cannot be decided */
   check(accountId: string): Promise<Verdict>
-  /** At a sign-in, once its grant is in the store. */
+  /** At a sign-in, once its grant is in the store. Where nobody is asked, nothing is kept. */
   begin(accountId: string, idp: string, identity: Identity): Promise<void>
   /** Ends every grant of an account. Answers how many there were. */
   end(accountId: string, reason: string): Promise<number>
@@ -50,8 +50,8 @@ export interface RecheckParts {
 /** Milliseconds for whoever asks to write down the answer; more than an answer may take. */
 const LEASE_MS = 10_000
 const POLL_MS = 100
-/** Looks at what another process finds out. Together a little less than a lease. */
-const LOOKS = 90
+/** Milliseconds to wait for what another process finds out. It may have died, and its lease is longer. */
+const WAIT_MS = 4000
 const FIRST_RETRY_MS = 30_000
 /** Tries to write against others who write at the same time. */
 const TRIES = 8
@@ -67,11 +67,16 @@ export function openRecheck(parts: RecheckParts): Recheck {
   return {
     async begin(accountId, idp, identity) {
       if (interval > 0 && parts.idps.get(idp)?.adapter.refresh) await secrets.begin(accountId, idp, identity)
+      else await secrets.discard(accountId)
     },
     async check(accountId) {
       if (interval === 0) return {}
       const known = await secrets.read(accountId)
       if (!known) return {}
+      if (isTurnedOff(known.standing)) {
+        await secrets.forget(accountId, known.standing.signIn)
+        return {}
+      }
       if (settled(known.standing)) return judge(accountId, known.standing)
       const current = running.get(accountId) ?? find(accountId, known).finally(() => running.delete(accountId))
       running.set(accountId, current)
@@ -90,9 +95,15 @@ export function openRecheck(parts: RecheckParts): Recheck {
     },
   }
 
-  /** Whether there is nothing to ask. Beyond the grace the IdP gets a chance at each use. */
-  function settled({ goodAt, retryAt, ended }: Standing): boolean {
-    if (ended || now() - goodAt < interval) return true
+  /** Whether re-checks of this IdP were turned off since the sign-in. An IdP that is gone is another matter. */
+  function isTurnedOff({ idp, ended }: Standing): boolean {
+    const adapter = parts.idps.get(idp)?.adapter
+    return !ended && adapter !== undefined && !adapter.refresh
+  }
+
+  /** Whether there is nothing to ask, or to ask with. Beyond the grace the IdP gets a chance at each use. */
+  function settled({ secret, goodAt, retryAt, ended }: Standing): boolean {
+    if (ended || secret === undefined || now() - goodAt < interval) return true
     return now() < retryAt && now() - goodAt < grace
   }
 
@@ -112,7 +123,8 @@ export function openRecheck(parts: RecheckParts): Recheck {
   /** Asks, or waits for whoever asks already, here or in another process. */
   async function find(accountId: string, first: Known): Promise<Verdict> {
     let known: Known | undefined = first
-    for (let look = 0; known && look < LOOKS; look += 1) {
+    const until = performance.now() + WAIT_MS
+    while (known && performance.now() < until) {
       const { standing }: Known = known
       if (settled(standing)) return judge(accountId, standing)
       if (standing.leasedUntil > now()) await sleep(POLL_MS)
@@ -137,7 +149,8 @@ export function openRecheck(parts: RecheckParts): Recheck {
     const { standing } = leased
     const answer = await consult(parts.idps.get(standing.idp)?.adapter, standing, (late) => {
       // Too late for the request, yet it may hold the only secret that the IdP still takes.
-      if ('identity' in late || isFinal(late.result)) void saveAgain(accountId, leased, late)
+      if ('identity' in late || late.secret !== undefined || isFinal(late.result))
+        void saveAgain(accountId, leased, late)
     })
     const silent = 'result' in answer && (answer.result === 'timeout' || answer.result === 'unavailable')
     if (silent) pauses.silent(standing.idp)
@@ -197,7 +210,14 @@ export function openRecheck(parts: RecheckParts): Recheck {
     if (isFinal(answer.result)) return { ...rest, ended: answer.result, leasedUntil: 0 }
     const failures = standing.failures + 1
     const pause = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10), Math.max(interval, FIRST_RETRY_MS))
-    return { ...standing, failures, retryAt: now() + pause, leasedUntil: 0 }
+    const { secret: renewed = secret } = answer
+    return {
+      ...rest,
+      ...(renewed === undefined ? undefined : { secret: renewed }),
+      failures,
+      retryAt: now() + pause,
+      leasedUntil: 0,
+    }
   }
 }
 

@@ -16,7 +16,7 @@ export interface Standing {
   readonly signIn: string
   readonly idp: string
   readonly subject: string
-  /** Gone as soon as access has ended. */
+  /** Absent when no sign-in brought one, and as soon as access has ended. */
   readonly secret?: string
   readonly session?: string
   /** As of the last good answer. */
@@ -49,10 +49,15 @@ export interface Secrets {
   read(accountId: string): Promise<Known | undefined>
   /** As it is in the store now. */
   fresh(accountId: string): Promise<Known | undefined>
-  /** At a sign-in: replaces whatever was known. Without a secret there is nothing to ask the IdP with. */
+  /**
+   * At a sign-in: replaces whatever was known. The browser carries the wish for a secret and could drop it, so a sign-in
+   * without one leaves the secret of an earlier one in place. With neither there is a standing that ends with the grace.
+   */
   begin(accountId: string, idp: string, identity: Identity): Promise<void>
   /** Writes a new standing if the record is still as it was read. Answers it, or nothing when it was not. */
   change(known: Known, standing: Standing): Promise<Known | undefined>
+  /** Deletes whatever is known. */
+  discard(accountId: string): Promise<void>
   /** Deletes what is known, unless the user signed in again since `signIn`. */
   forget(accountId: string, signIn: string): Promise<void>
 }
@@ -68,27 +73,29 @@ export function openSecrets(
     read: async (accountId) => known(await reads.get(SECRET_KIND, accountId)),
     fresh: async (accountId) => known(await store.get(SECRET_KIND, accountId)),
     async begin(accountId, idp, { subject, secret, session, claims }) {
-      if (secret === undefined) {
-        await store.delete(SECRET_KIND, accountId)
-        return
-      }
-      const standing: Standing = {
-        signIn: randomUUID(),
-        idp,
-        subject,
-        secret,
-        ...(session === undefined ? undefined : { session }),
-        claims,
-        goodAt: now(),
-        failures: 0,
-        retryAt: 0,
-        leasedUntil: 0,
-      }
+      const fresh = { claims, goodAt: now(), failures: 0, retryAt: 0 }
+      const before = secret === undefined ? known(await store.get(SECRET_KIND, accountId))?.standing : undefined
+      // Under its own `signIn`, for whoever asks with it at this moment.
+      const standing: Standing =
+        before?.secret !== undefined
+          ? { ...before, ...fresh }
+          : {
+              signIn: randomUUID(),
+              idp,
+              subject,
+              ...(secret === undefined ? undefined : { secret }),
+              ...(session === undefined ? undefined : { session }),
+              ...fresh,
+              leasedUntil: 0,
+            }
       const record = { kind: SECRET_KIND, id: accountId, accountId, payload: JSON.stringify(standing) }
       await store.put({ ...record, expiresAt: now() + lifetime }, 'upsert')
     },
     async change({ record }, standing) {
       return known(await store.replace(record, JSON.stringify(standing)))
+    },
+    async discard(accountId) {
+      await store.delete(SECRET_KIND, accountId)
     },
     async forget(accountId, signIn) {
       const taken = await store.take(SECRET_KIND, accountId)

@@ -89,10 +89,10 @@ describe('github, asked again', () => {
       ahead = HOUR
       lab.idp.faults.answer = (endpoint, response) =>
         endpoint === 'api' ? new Response('', { status: 503 }) : response
-      await refused(again(identity), lab.idp, 'unavailable')
+      const { secret = '' } = await refused(again(identity), lab.idp, 'unavailable')
       lab.idp.faults.answer = (endpoint, response) =>
         endpoint === 'token' ? Response.json({ error: 'bad_refresh_token' }) : response
-      expect((await again(identity)).subject).to.equal('583231')
+      expect((await again({ ...identity, secret })).subject).to.equal('583231')
     })
 
     for (const [error, status] of [

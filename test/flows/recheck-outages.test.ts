@@ -48,6 +48,19 @@ describe('an IdP that gives no answer about a user', () => {
     })
   }
 
+  it('and has renewed the upstream secret before it failed does not end the access', async () => {
+    const { issuer, company } = set
+    const client = await Connected.by('ada', issuer.url)
+    for (const mode of ['half', 'half', 'up', 'up'] as const) {
+      company.mode = mode
+      issuer.advance(INTERVAL)
+      expect((await client.refresh()).status).to.equal(200)
+    }
+    expect(company.asked).to.deep.equal(['ada', 'ada', 'ada', 'ada'])
+    expect([await rechecks('unavailable'), await rechecks('passed')]).to.deep.equal([2, 2])
+    expect(company.secrets.some((secret) => JSON.stringify(issuer.logged).includes(secret))).to.equal(false)
+  })
+
   it('and takes 30 seconds costs one refresh a few of them, and other users nothing', async function () {
     this.timeout(20_000)
     const { issuer, company } = set

@@ -144,6 +144,21 @@ describe('what happens while the IdP is asked', () => {
     expect(set.company.asked).to.have.length(2)
   })
 
+  it('also when it is a failure that comes too late, with a renewed secret', async function () {
+    this.timeout(20_000)
+    const { issuer, company } = set
+    const client = await Connected.by('ada', issuer.url)
+    const { answer, release } = await held(client)
+    expect((await answer).status).to.equal(200)
+    company.mode = 'half'
+    release()
+    await sleep(500)
+    company.mode = 'up'
+    issuer.advance(INTERVAL)
+    expect((await client.refresh()).status).to.equal(200)
+    expect(company.asked).to.deep.equal(['ada', 'ada'])
+  })
+
   it('a store that fails costs nobody a token, wherever it fails', async function () {
     this.timeout(60_000)
     const { issuer, company } = set

@@ -4,6 +4,8 @@ import { SECRET_KIND } from '../../src/idp/secrets.ts'
 import { postForm } from '../support/client.ts'
 import { audited, type CompanyIssuer, Connected, INTERVAL, startCompanyIssuer } from '../support/company-issuer.ts'
 
+const GRACE = 28_800_000
+
 describe('a user is checked again at the IdP', () => {
   let set: CompanyIssuer
 
@@ -127,15 +129,45 @@ describe('a user is checked again at the IdP', () => {
     }
   })
 
-  it('but not when the IdP gave nothing to ask with, or another sign-in took that away', async () => {
+  it('also after a sign-in that brought nothing to ask with, since the browser may have dropped the wish', async () => {
     const { issuer, company } = set
     const client = await Connected.by('ada', issuer.url)
+    issuer.advance(INTERVAL - 1000)
     company.gives.secret = false
-    await Connected.by('ada', issuer.url)
-    expect(await secretsKept()).to.equal(0)
-    issuer.advance(INTERVAL)
+    company.people.set('ada', { name: 'Ada King', groups: [] })
+    const again = await Connected.by('ada', issuer.url)
+    issuer.advance(1000)
+    // It counts as an answer all the same.
     await goesOn(client)
-    expect(company.asked).to.deep.equal([])
+    expect([client.claims.name, company.asked.length]).to.deep.equal(['Ada King', 0])
+    issuer.advance(INTERVAL)
+    company.gives.secret = true
+    await goesOn(client)
+    company.people.delete('ada')
+    issuer.advance(INTERVAL)
+    await ended(again)
+    await ended(client)
+    expect(company.asked).to.have.length(2)
+  })
+
+  it('or goes on for the grace alone when no sign-in ever brought anything to ask with', async () => {
+    const { issuer, company } = set
+    company.gives.secret = false
+    const client = await Connected.by('ada', issuer.url)
+    expect(await secretsKept()).to.equal(1)
+    issuer.advance(GRACE - 1000)
+    await goesOn(client)
+    issuer.advance(1000)
+    await ended(client)
+    expect(audited(issuer, 'recheck.grace_over')[0]).to.include({ idp: 'company', account: client.claims.sub })
+    // Nobody can be asked, so the IdP is not taken for silent.
+    expect([company.asked, audited(issuer, 'recheck.unanswered')]).to.deep.equal([[], []])
+    company.gives.secret = true
+    const again = await Connected.by('ada', issuer.url)
+    await goesOn(client)
+    issuer.advance(INTERVAL)
+    await goesOn(again)
+    expect(company.asked).to.deep.equal(['ada'])
   })
 })
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { expect } from 'chai'
 import { type Identity, type IdpAdapter, LoginRefused } from '../../src/adapter.ts'
 import { consult } from '../../src/idp/consult.ts'
@@ -43,6 +44,30 @@ describe('an adapter that is asked about a user', () => {
       expect(await ask(adapter(() => Promise.reject(cause)))).to.deep.equal({ result: reason, cause })
     })
   }
+
+  it('hands on a secret that was renewed before something failed', async () => {
+    const cause = new LoginRefused('unavailable', 'for the log', { secret: 'renewed' })
+    const refused = await ask(adapter(() => Promise.reject(cause)))
+    expect(refused).to.deep.equal({ result: 'unavailable', cause, secret: 'renewed' })
+    const claims = { groups: 'none' }
+    const unfit = await ask(adapter(async () => ({ subject: 'ada', claims, secret: 'renewed' })))
+    expect(unfit).to.deep.include({ result: 'invalid', secret: 'renewed' })
+  })
+
+  it('hands on no secret of somebody else, and none that cannot be kept', async () => {
+    const other = await ask(adapter(async () => ({ subject: 'eve', claims: {}, secret: 'of eve' })))
+    const long = new LoginRefused('unavailable', 'for the log', { secret: 'x'.repeat(20_000) })
+    for (const answer of [other, await ask(adapter(() => Promise.reject(long)))]) {
+      expect(answer).not.to.have.property('secret')
+    }
+  })
+
+  it('shows the secret of a refusal to no logger', () => {
+    const refusal = new LoginRefused('unavailable', 'for the log', { secret: 'renewed' })
+    expect(refusal.secret).to.equal('renewed')
+    expect(inspect(refusal, { showHidden: true }) + JSON.stringify(refusal)).not.to.include('renewed')
+    expect(Object.getOwnPropertyNames(refusal)).not.to.include('secret')
+  })
 
   const unbelievable: Readonly<Record<string, IdpAdapter | undefined>> = {
     'is gone from the configuration': undefined,

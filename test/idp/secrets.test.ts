@@ -8,12 +8,15 @@ describe('what is known of a user at the IdP', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>
   let engine: StoreEngine
   let secrets: Secrets
+  let later = 0
 
   beforeEach(async () => {
     folder = await temporaryFolder()
     engine = await openEmbeddedStore({ path: folder.path })
     const store = await withSeal(engine, 'a secret of the tests, thirty-two characters or more')
-    secrets = openSecrets(store, store, 60_000, Date.now)
+    const began = Date.now()
+    later = 0
+    secrets = openSecrets(store, store, 60_000, () => began + later)
   })
   afterEach(async () => {
     await engine.close()
@@ -35,6 +38,21 @@ describe('what is known of a user at the IdP', () => {
     expect(known?.standing.secret).to.equal('second')
     await secrets.forget('account', known?.standing.signIn ?? '')
     expect(await secrets.fresh('account')).to.equal(undefined)
+  })
+
+  it('outlives a sign-in without a secret, for as long as what that one granted', async () => {
+    const before = await signIn('first')
+    later = 30_000
+    await secrets.begin('account', 'idp', { subject: 'ada', claims: { name: 'Ada King' } })
+    const known = await secrets.fresh('account')
+    // Under the same `signIn`: a check that is under way may hold the secret that is good from now on.
+    expect(known?.standing).to.deep.include({
+      signIn: before.standing.signIn,
+      secret: 'first',
+      claims: { name: 'Ada King' },
+      goodAt: before.standing.goodAt + 30_000,
+    })
+    expect(known?.record.expiresAt).to.equal((before.record.expiresAt ?? 0) + 30_000)
   })
 
   it('is not changed by who read it before a new sign-in, nor brought back after its end', async () => {

@@ -68,8 +68,11 @@ export const ADAPTER_FAULTS: readonly Fault[] = [
     'if (now.subject !== identity.subject)',
     'if (now.subject === "")',
   ]),
-  oauth2('a renewed token is lost in an outage', ['renewed.get(kept.access) ?? kept', 'kept']),
-  oauth2('an ended token is taken for a fault (OAuth 2.0)', ['{ explain, endsAccess: true }', '{ explain }']),
+  oauth2('a renewed token is lost in an outage', ['keeping(JSON.stringify(kept), ', "keeping(identity.secret ?? '', "]),
+  oauth2('an ended token is taken for a fault (OAuth 2.0)', [
+    'const atRefresh = { explain, endsAccess: true }',
+    'const atRefresh = { explain }',
+  ]),
   oauth2('endpoints may be anything (OAuth 2.0)', ["if (protocol !== 'https:')", "if (protocol === 'none:')"]),
   api('the token goes wherever a next page is', ['if (!href.startsWith(base))', 'if (href === "")']),
   api('a revoked token is taken for a fault', ['if (response.status === 401)', 'if (response.status === 0)']),

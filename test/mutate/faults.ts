@@ -149,6 +149,7 @@ ${VERIFY}`,
     'if (now && now.subject === "")',
   ]),
   flow('a re-check forgets the renewed refresh token', ['tokens.refresh_token ?? secret', 'secret']),
+  flow('a renewed refresh token is lost in an outage', ['keeping(renewed, atRefresh', 'keeping(secret, atRefresh']),
   flow('a re-check believes an ID token unread', [
     "await verifyIdToken(tokens.idToken ?? '', expected, nonce)",
     `nonce === undefined

@@ -24,7 +24,7 @@ type KeyLike = Keys['privateKey'] | Uint8Array
 /** What a logout token says otherwise; undefined leaves a claim out. */
 export type Changes = { readonly [claim: string]: unknown }
 
-export type Mode = 'up' | 'down' | 'slow' | 'error' | 'html' | 'cut' | 'empty'
+export type Mode = 'up' | 'down' | 'slow' | 'error' | 'html' | 'cut' | 'empty' | 'half'
 
 export class Company {
   readonly people = new Map<string, Person>()
@@ -98,7 +98,10 @@ export class Company {
           const response = await host.fetch(`${this.origin}${path}`, request).catch((cause: unknown) => {
             throw new LoginRefused('unavailable', 'the company does not answer', { cause })
           })
-          if (response.status >= 500) throw new LoginRefused('unavailable', `the company answered ${response.status}`)
+          if (response.status >= 500) {
+            const renewed = (await response.json()) as { secret?: string }
+            throw new LoginRefused('unavailable', `the company answered ${response.status}`, renewed)
+          }
           if (response.status === 400) throw new LoginRefused('denied', 'invalid_grant')
           return (await response.json()) as Identity
         }
@@ -168,6 +171,8 @@ export class Company {
       this.#live.set(next, login)
       this.secrets.push(next)
     }
+    // Renews the refresh token, and then cannot say who it is of.
+    if (this.mode === 'half') return void res.writeHead(500).end(JSON.stringify({ secret: next }))
     const session = req.url === '/sign-in' && this.gives.session ? { session: `sid-${randomUUID()}` } : {}
     if (session.session) this.sessions.push(session.session)
     const { name, groups, becomes = login } = person

@@ -1,7 +1,7 @@
 /**
  * An OpenID provider that is nothing but a `fetch`: no sockets, one key, and faults that a test switches on; or an IdP of
  * plain OAuth 2.0, which names its user through an API. Correct unless told otherwise: codes work once, for one redirect
- * URI, and only with the verifier of their PKCE challenge.
+ * URI, and only with the verifier of their PKCE challenge; refresh tokens work once (RFC 9700 section 2.2.2).
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from 'jose'
@@ -43,7 +43,7 @@ export interface Faults {
   clock?: number
   /** Changes the answer of the token endpoint. */
   tokens?: (answer: ClaimSet) => ClaimSet
-  /** Replaces an endpoint's answer, or makes it fail by throwing. */
+  /** Replaces an endpoint's answer, or makes it fail by throwing. Then a refresh token is not spent. */
   answer?: (endpoint: Endpoint, response: Response) => Response | Promise<Response>
   claims?: (claims: ClaimSet) => ClaimSet
   header?: (header: JWTHeaderParameters) => JWTHeaderParameters
@@ -164,7 +164,9 @@ export async function fakeIdp(options: FakeIdpOptions): Promise<FakeIdp> {
     const form = new URLSearchParams(body instanceof URLSearchParams ? body : '')
     idp.requests.push({ endpoint, method, headers: new Headers(init?.headers), form })
     const response = await respond(endpoint, url, form, new Headers(init?.headers))
-    return (await idp.faults.answer?.(endpoint, response)) ?? response
+    const answer = (await idp.faults.answer?.(endpoint, response)) ?? response
+    if (answer === response) refreshTokens.delete(form.get('refresh_token') ?? '')
+    return answer
   }
 
   function endpointOf(url: URL): Endpoint {

@@ -7,6 +7,8 @@ import { type Bench, bench, type ContractSubject, refused, signIn, wireBench } f
 import { OAUTH2_REFRESH_CASES, OPENID_REFRESH_CASES, type RefreshCase } from './refresh-cases.ts'
 import { wireCases } from './wire-cases.ts'
 
+const HOUR = 3_600_000
+
 export function refreshContract<Options extends z.ZodType>(subject: ContractSubject<Options>): void {
   const { type, options, idp: idpOptions } = subject
   if (!type.open(type.options.parse(options), testHost()).refresh) return
@@ -58,6 +60,36 @@ export function refreshContract<Options extends z.ZodType>(subject: ContractSubj
       await refused(again(lab.adapter, user), lab.idp, 'unavailable')
       lab.idp.faults = {}
       expect((await again(lab.adapter, user)).subject).to.equal(user.subject)
+    })
+
+    it('refresh-interrupted: keeps a refresh token that was renewed before the IdP went away', async () => {
+      let ahead = 0
+      // Without OpenID the access token is used for as long as it lasts.
+      const renewing = openid ? subject : { ...subject, idp: { ...idpOptions, refreshTokens: 'always' as const } }
+      const lab = await bench(renewing, () => new Date(Date.now() + ahead))
+      const user = await signIn(lab)
+      if (!openid) ahead = HOUR
+      await lab.idp.rotateKeys()
+      lab.idp.faults.answer = (at, response) => (at === 'token' ? response : new Response('', { status: 503 }))
+      const { secret } = await refused(again(lab.adapter, user), lab.idp, 'unavailable')
+      lab.idp.faults = {}
+      // As the host does it. The fake IdP takes a refresh token once.
+      expect((await again(lab.adapter, { ...user, ...(secret !== undefined && { secret }) })).subject).to.equal(
+        user.subject,
+      )
+      expect(lab.idp.count('token')).to.equal(openid ? 3 : 2)
+    })
+
+    it('refresh-offline-stripped: does not vouch for a user whose browser dropped the wish for a refresh token', async () => {
+      const lab = await bench(subject)
+      lab.idp.faults.out = ({ searchParams }) => {
+        const scopes = searchParams.get('scope')?.split(' ') ?? []
+        searchParams.set('scope', scopes.filter((scope) => scope !== 'offline_access').join(' '))
+        searchParams.delete('access_type')
+      }
+      const user = await signIn(lab)
+      lab.idp.endSessions()
+      await compare(lab, user, user.secret === undefined ? 'open' : 'ended')
     })
 
     it('refresh-secret-missing: takes a user without a secret for no reason to end access', async () => {

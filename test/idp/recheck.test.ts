@@ -1,0 +1,81 @@
+import { expect } from 'chai'
+import type { Identity } from '../../src/adapter.ts'
+import { openPauses } from '../../src/idp/pause.ts'
+import { openRecheck } from '../../src/idp/recheck.ts'
+import type { Known, Secrets, Standing } from '../../src/idp/secrets.ts'
+
+const MINUTE = 60_000
+const unused = () => Promise.reject(new Error('not asked for'))
+
+/** A re-check of one user, at an IdP that can be asked or not, with a store that nobody else writes to. */
+function labWith(changes: Partial<Standing>, refresh = true) {
+  const standing: Standing = {
+    signIn: 'one',
+    idp: 'idp',
+    subject: 'ada',
+    secret: 'upstream',
+    claims: { name: 'Ada' },
+    goodAt: Date.now(),
+    failures: 0,
+    retryAt: 0,
+    leasedUntil: 0,
+    ...changes,
+  }
+  const known = { standing, record: {} } as Known
+  let looks = 0
+  const done: string[] = []
+  const secrets: Secrets = {
+    read: async () => known,
+    async fresh() {
+      looks += 1
+      return known
+    },
+    begin: unused,
+    change: unused,
+    discard: unused,
+    forget: async () => void done.push('forgot'),
+  }
+  const asked = async (identity: Identity) => identity
+  const adapter = { start: unused, finish: unused, ...(refresh && { refresh: asked }) }
+  const recheck = openRecheck({
+    config: { recheckSeconds: 900, graceSeconds: 28_800 },
+    idps: new Map([['idp', { id: 'idp', type: 'idp', name: 'The IdP', adapter }]]) as never,
+    secrets,
+    pauses: openPauses(Date.now),
+    grants: {
+      async endAll() {
+        done.push('ended')
+        return 1
+      },
+      any: unused,
+    },
+    told: () => undefined,
+    unconfirmed: () => undefined,
+    apart: (work) => work(),
+    now: Date.now,
+  })
+  return { verdict: () => recheck.check('account'), looks: () => looks, done }
+}
+
+describe('a process that asks about a user and dies', () => {
+  for (const [when, age, verdict] of [
+    ['within the grace goes on with what is known', 20 * MINUTE, { claims: { name: 'Ada' } }],
+    ['beyond it is refused', 9 * 60 * MINUTE, { over: 'unconfirmed' }],
+  ] as const) {
+    it(`holds others up for about four seconds: who comes ${when}`, async function () {
+      this.timeout(20_000)
+      const lab = labWith({ goodAt: Date.now() - age, leasedUntil: Date.now() + MINUTE })
+      expect(await lab.verdict()).to.deep.equal(verdict)
+      // Ten in a second, and far fewer than the lease has.
+      expect(lab.looks()).to.be.within(1, 45)
+    })
+  }
+})
+
+describe('an end of access that was not carried out yet', () => {
+  it('is, also when re-checks were turned off meanwhile', async () => {
+    const lab = labWith({ ended: 'denied' }, false)
+    expect(await lab.verdict()).to.deep.equal({ over: 'denied' })
+    expect(lab.done).to.deep.equal(['ended', 'forgot'])
+  })
+})
