@@ -28,7 +28,8 @@ export function groupsOf(options: EntraOptions, host: Host): Groups {
   async function fromGraph(subject: string, user: VerifiedUser): Promise<readonly string[]> {
     const now = host.now().getTime()
     const known = remembered.get(subject)
-    if (known && now < known.until) return known.groups
+    // A re-check is there to notice what has changed, and comes once in its interval.
+    if (!user.recheck && known && now < known.until) return known.groups
     const groups = await graphGroups(host, { graph, as, kinds }, user)
     remembered.delete(subject)
     remembered.set(subject, { groups, until: now + cacheSeconds * 1000 })

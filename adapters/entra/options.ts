@@ -54,7 +54,7 @@ const groups = z.strictObject({
   as: z.enum(['id', 'name']).default('id'),
   /** Which of Graph's groups count: all, or those made for access. */
   kinds: z.enum(['all', 'security']).default('all'),
-  /** How long the answer of Graph about a user is kept. */
+  /** How long the answer of Graph about a user is kept for their next sign-in. A re-check asks again. */
   cacheSeconds: z.int().min(0).max(3600).default(300),
 })
 

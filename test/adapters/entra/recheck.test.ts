@@ -52,9 +52,13 @@ describe('a re-check of a user of Entra', () => {
     expect((await refresh(now))?.subject).to.equal(ada.subject)
   })
 
-  it('renews groups that come from Graph', async () => {
-    await lab.entra.set({ people: { ada: { groups: [NEWSLETTER] } }, behaviour: { overageAbove: 0 } })
+  it('renews groups that come from Graph, whatever is remembered of the sign-in', async () => {
+    await lab.entra.set({ behaviour: { overageAbove: 0 } })
+    opened = lab.open({ groups: { cacheSeconds: 3600 } })
+    ada = await signIn(lab, opened)
+    await lab.entra.set({ people: { ada: { groups: [NEWSLETTER] } } })
     expect((await refresh())?.claims.groups).to.deep.equal([NEWSLETTER])
+    expect((await signIn(lab, opened)).claims.groups).to.deep.equal([NEWSLETTER])
   })
 
   const endings: [words: string, reason: Refusal, change: Change<Directory>, message: RegExp][] = [
