@@ -44,8 +44,8 @@ export interface OidcFlowOptions extends ServerOptions {
   readonly identify: (user: VerifiedUser) => Identity | Promise<Identity>
   /** The session at the IdP. By default the claim `sid`. */
   readonly sessionFrom?: (claims: IdTokenClaims) => string | undefined
-  /** What an error of this IdP means, for what the general rules cannot know. */
-  readonly explain?: (error: IdpError) => LoginRefused | undefined
+  /** What an error of this IdP means, for what the general rules cannot know, at a sign-in or at a re-check. */
+  readonly explain?: (error: IdpError, recheck: boolean) => LoginRefused | undefined
   /** Whether an error is about our credential. By default `invalid_client`. */
   readonly refusesCredential?: (error: IdpError) => boolean
 }
@@ -58,6 +58,8 @@ export interface VerifiedUser {
   readonly signingKey: SigningKey | undefined
   /** For the APIs of the IdP, within the scopes that were asked for. */
   readonly accessToken: string
+  /** Whether this is a re-check. `denied` and `not_allowed` then end the user's access for good. */
+  readonly recheck: boolean
 }
 
 export type OidcFlow = Required<Pick<IdpAdapter, 'start' | 'finish' | 'endSession' | 'loggedOut'>> &
@@ -101,7 +103,8 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
     const expected = { host, connection, clientId, issuerOf: options.issuerOf }
     const { claims, signingKey } = await verifyIdToken(tokens.idToken ?? '', expected, nonce)
     const more = options.needsUserInfo?.(claims) && (await userInfo(connection, accessToken, claims.sub))
-    const identity = await identify({ claims: { ...more, ...claims }, issuer, signingKey, accessToken })
+    const user = { issuer, signingKey, accessToken, recheck: nonce === undefined }
+    const identity = await identify({ ...user, claims: { ...more, ...claims } })
     const session = options.sessionFrom ? options.sessionFrom(claims) : claims.sid
     return {
       ...identity,
@@ -133,7 +136,8 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
   ): Promise<Identity | undefined> {
     const { issuer } = connection
     const claims = await userInfo(connection, accessToken, oidc.skipSubjectCheck)
-    return claims && identify({ claims: { ...claims, iss: issuer }, issuer, signingKey: undefined, accessToken })
+    const user = { issuer, signingKey: undefined, accessToken, recheck: true }
+    return claims && identify({ ...user, claims: { ...claims, iss: issuer } })
   }
 
   return {

@@ -27,7 +27,7 @@ export const entra = defineAdapter({
       const tid = tenants.admit(user)
       const { oid } = claims
       if (typeof oid !== 'string' || !GUID.test(oid)) throw new LoginRefused('invalid', 'the token has no oid')
-      if (options.guests === 'refuse') refuseGuests(claims)
+      if (options.guests === 'refuse') refuseGuests(user)
       // `sub` changes with the app registration; e-mail addresses and user names are reassigned and can be forged.
       const subject = `${tid}.${oid}`
       const known = await groups.of(subject, user)
@@ -70,8 +70,9 @@ function profileOf(claims: IdTokenClaims) {
 }
 
 /** @throws {LoginRefused} also when the token does not tell */
-function refuseGuests({ acct }: IdTokenClaims): void {
+function refuseGuests({ claims: { acct }, recheck }: VerifiedUser): void {
   if (acct === 0) return
-  const why = acct === 1 ? 'guests of the tenant may not sign in (guests)' : 'the token lacks the optional claim acct'
-  throw new LoginRefused('not_allowed', why)
+  if (acct === 1) throw new LoginRefused('not_allowed', 'guests of the tenant may not sign in (guests)')
+  // Somebody took the claim out of the app registration: that is no decision about this user.
+  throw new LoginRefused(recheck ? 'unavailable' : 'not_allowed', 'the token lacks the optional claim acct')
 }

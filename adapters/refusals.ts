@@ -36,7 +36,7 @@ export interface IdpError {
 
 export interface Meaning {
   /** What an error of this IdP means, for what the general rules cannot know. */
-  readonly explain?: ((error: IdpError) => LoginRefused | undefined) | undefined
+  readonly explain?: ((error: IdpError, recheck: boolean) => LoginRefused | undefined) | undefined
   /** Whether `invalid_grant` means that the user's access has ended, as it does when a refresh token is used. */
   readonly endsAccess?: boolean
 }
@@ -131,7 +131,7 @@ function refusalOf(thrown: unknown, { explain, endsAccess }: Meaning): LoginRefu
   const { error } = answer
   const denied = DENIALS.has(error) || (endsAccess && error === 'invalid_grant')
   const reason = denied ? 'denied' : OUTAGES.has(error) ? 'unavailable' : 'invalid'
-  return explain?.(answer) ?? new LoginRefused(reason, idpWords(answer))
+  return explain?.(answer, endsAccess === true) ?? new LoginRefused(reason, idpWords(answer))
 }
 
 function messageOf(error: unknown): string {

@@ -18,6 +18,8 @@ export interface AadstsRow {
   readonly link?: 'consent'
   /** It is our credential that was refused, so another one may be good. */
   readonly credential?: true
+  /** It is about the application in the whole tenant: no decision about the user at whose re-check it shows. */
+  readonly everyone?: true
 }
 
 export const AADSTS: readonly AadstsRow[] = [
@@ -66,6 +68,7 @@ export const AADSTS: readonly AadstsRow[] = [
     cause: 'Your organisation has not agreed yet that this server may sign its people in.',
     remedy: 'An administrator of your organisation must consent once, by the link below or in the Entra admin center.',
     link: 'consent',
+    everyone: true,
   },
   {
     codes: [65004],
@@ -125,7 +128,7 @@ export const AADSTS: readonly AadstsRow[] = [
     credential: true,
   },
   {
-    codes: [70021, 700211, 700212, 700213, 700223],
+    codes: [70021, 700211, 700212, 700213, 700222, 700223],
     reason: 'invalid',
     act: 'operator',
     cause: 'No federated credential of the app registration fits the token of this server.',
@@ -148,6 +151,7 @@ export const AADSTS: readonly AadstsRow[] = [
     cause: 'An administrator has disabled the application of this server.',
     remedy:
       'An administrator must enable the enterprise application {clientId} (Properties, Enabled for users to sign-in).',
+    everyone: true,
   },
   {
     codes: [50194, 9001023, 9002332],
@@ -166,7 +170,7 @@ export const AADSTS: readonly AadstsRow[] = [
       'The people who run this server must check tenant and authority: each national cloud has its own sign-in host.',
   },
   {
-    codes: [9010010, 901002, 650053, 650057, 70011, 28002, 500011, 50001, 700222],
+    codes: [9010010, 901002, 650053, 650057, 70011, 28002, 500011, 50001],
     reason: 'invalid',
     act: 'operator',
     cause: 'The permissions that were asked for are not those of one API that Entra knows.',

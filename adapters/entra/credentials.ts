@@ -11,15 +11,31 @@ const EXPIRES = 'credential_expires'
 
 type Configured = NonNullable<EntraOptions['credentials']>[number]
 
-/** The credentials in the order of the configuration. Every use of one that ends soon is told to `host.warn`. */
+/** The credentials in the order of the configuration. Every use of any tells `host.warn` of all that end soon: the one that
+ * waits for the other to be refused is not used, and must not end unnoticed. */
 export function credentialsOf(options: EntraOptions, host: Host): Credential[] {
   const configured = options.credentials ?? [{ clientSecret: options.clientSecret }]
-  return configured.map((each, index) => {
+  const alone = configured.length === 1
+  const credentials = configured.map((each, index) => {
     const credential = credentialOf(each, host)
-    if (configured.length === 1) return watched(credential, host, EXPIRES)
-    const numbered = { ...credential, name: `${credential.name} (credentials[${index}])` }
-    return watched(numbered, host, `${EXPIRES}_${index}`)
+    return alone ? credential : { ...credential, name: `${credential.name} (credentials[${index}])` }
   })
+  /** On every use, not at the start alone: a server runs for months. The host tells it once an hour. */
+  const watch = () => {
+    for (const [index, credential] of credentials.entries()) {
+      const days = daysLeft(credential, host.now())
+      if (days === undefined) continue
+      const code = alone ? EXPIRES : `${EXPIRES}_${index}`
+      host.warn(code, `${endWords(credential, days)}; add its successor under credentials`)
+    }
+  }
+  return credentials.map((credential) => ({
+    ...credential,
+    authenticate(...request) {
+      watch()
+      return credential.authenticate(...request)
+    },
+  }))
 }
 
 function credentialOf(
@@ -46,18 +62,4 @@ export function daysLeft({ expires }: Credential, now: Date): number | undefined
 export function endWords(credential: Credential, days: number): string {
   const day = credential.expires?.toISOString().slice(0, 10)
   return days < 0 ? `${credential.name} ended on ${day}` : `${credential.name} ends on ${day}, in ${days} days`
-}
-
-/** On every use, not at the start alone: a server runs for months. The host tells it once an hour. */
-function watched(credential: Credential, host: Host, code: string): Credential {
-  return {
-    ...credential,
-    authenticate(...request) {
-      const days = daysLeft(credential, host.now())
-      if (days !== undefined) {
-        host.warn(code, `${endWords(credential, days)}; add its successor under credentials`)
-      }
-      return credential.authenticate(...request)
-    },
-  }
 }

@@ -50,12 +50,12 @@ async function discovery({ host, options, tenants }: Subject) {
   try {
     response = await host.fetch(url)
   } catch (error) {
-    const remedy = `Let this machine reach ${url.origin} on port 443, and set NODE_EXTRA_CA_CERTS for a proxy that opens TLS.`
+    const port = url.port || (url.protocol === 'http:' ? '80' : '443')
+    const remedy = `Let this machine reach ${url.hostname} on port ${port}, and set NODE_EXTRA_CA_CERTS for a proxy that opens TLS.`
     return bad(`${url.href}: ${messageOf(error)}`, remedy)
   }
   const date = response.headers.get('date')
-  const answer = (await response.json().catch(() => ({}))) as Partial<Metadata>
-  const { issuer, token_endpoint } = answer
+  const { issuer, token_endpoint } = await membersOf(response)
   if (response.status !== 200 || typeof issuer !== 'string' || typeof token_endpoint !== 'string') {
     return bad(`${url.href} answered with status ${response.status}`, 'Check tenant and authority.', date)
   }
@@ -89,6 +89,7 @@ function clock({ host }: Subject, date: string | null): Finding {
 function tenants({ options, tenants: { shared } }: Subject): Finding {
   const step = 'Tenants'
   if (!shared) return { step, state: 'good', detail: `users and guests of ${options.tenant}` }
+  if (options.tenant === 'consumers') return { step, state: 'good', detail: 'personal Microsoft accounts' }
   if (options.tenants) return { step, state: 'good', detail: `users and guests of ${options.tenants.join(', ')}` }
   const remedy = 'List the tenants that you mean under tenants, or name one as tenant.'
   return { step, state: 'warning', detail: 'anybody with an account in any tenant may sign in', remedy }
@@ -121,8 +122,13 @@ async function login({ host, options, graph, place, tenants }: Subject, credenti
     const server = { issuer: metadata.issuer, token_endpoint: endpoint }
     await credential.authenticate(server, { client_id: options.clientId }, body, headers)
     const response = await host.fetch(endpoint, { method: 'POST', headers: Object.fromEntries(headers), body })
-    const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>
-    if (response.status === 200) return { step, state: 'good', detail: 'Entra accepts it' } satisfies Finding
+    const answer = await membersOf(response)
+    if (response.status === 200) {
+      // A proxy or a portal that wants a login of its own answers 200 to everything.
+      if (typeof answer.access_token === 'string') return { step, state: 'good', detail: 'Entra accepts it' } as const
+      const detail = `${new URL(endpoint).origin} answered with status 200 and without an access_token`
+      return { step, state: 'bad', detail, remedy: 'Find out who answers in the place of Entra.' } satisfies Finding
+    }
     const error = { error: String(answer.error), description: String(answer.error_description ?? ''), members: answer }
     const { code, row } = aadstsOf(error) ?? {}
     const known = explainer(place)(error)?.advice
@@ -146,25 +152,37 @@ function redirectUri({ place: { redirectUri: uri, clientId } }: Subject): Findin
   return { step: 'Redirect URI', state: 'skipped', detail }
 }
 
-function groups({ options: { groups: wanted }, graph }: Subject): Finding {
+/** Groups are asked for with the token of a user, and there is none. */
+function groups({ options: { groups: wanted, clientId }, graph }: Subject): Finding {
   const step = 'Groups'
-  const permission = permissionFor(wanted)
+  const onlySignIn = `only a sign-in can tell; the app registration ${clientId} must have`
+  const granted = `${permissionFor(wanted)} of ${graph} (delegated), consented, under API permissions`
   switch (wanted.from) {
     case 'none':
       return { step, state: 'good', detail: 'not asked for; tokens carry none' }
     case 'roles':
-      return { step, state: 'good', detail: 'the app roles of the ID token' }
+      return {
+        step,
+        state: 'skipped',
+        detail: `${onlySignIn} app roles, and its enterprise application people in them`,
+      }
     case 'token': {
-      const detail = `the groups claim of the ID token; above 200 groups ${graph} is asked, with ${permission} (delegated)`
-      return { step, state: 'good', detail }
+      const claim = 'a groups claim in the ID token, under Token configuration'
+      return { step, state: 'skipped', detail: `${onlySignIn} ${claim}, and, for people in more than 200, ${granted}` }
     }
     case 'graph': {
-      const detail = `${graph} is asked, with ${permission} (delegated)`
-      if (wanted.as === 'id') return { step, state: 'good', detail }
+      const detail = `${onlySignIn} ${granted}`
+      if (wanted.as === 'id') return { step, state: 'skipped', detail }
       const remedy = 'Names are not unique: where people may make groups themselves, use ids.'
       return { step, state: 'warning', detail: `${detail}, for names`, remedy }
     }
   }
+}
+
+/** Of an answer that may be anything. */
+async function membersOf(response: Response): Promise<Record<string, unknown>> {
+  const answer: unknown = await response.json().catch(() => undefined)
+  return typeof answer === 'object' && answer !== null ? { ...answer } : {}
 }
 
 function messageOf(error: unknown): string {

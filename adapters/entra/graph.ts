@@ -4,7 +4,7 @@
  * Owns paging, throttling and their bounds. It answers with all groups or refuses, never with some of them. When Graph is
  * asked is left to `groups.ts`.
  */
-import { type Host, LoginRefused } from '../../src/adapter.ts'
+import { type Host, LoginRefused, type Refusal } from '../../src/adapter.ts'
 
 /** The Graph host of each cloud, by its sign-in host. */
 export const GRAPHS: Readonly<Record<string, string>> = {
@@ -33,11 +33,18 @@ export function permissionFor({ as, kinds }: Pick<GraphGroups, 'as' | 'kinds'>):
   return as === 'id' && kinds === 'all' ? 'User.Read' : 'GroupMember.Read.All'
 }
 
-/** @throws {LoginRefused} `unavailable` when Graph does not answer; `not_allowed` when it may not, or there are too many */
-export async function graphGroups(host: Host, asked: GraphGroups, accessToken: string): Promise<string[]> {
+export interface GraphUser {
+  readonly accessToken: string
+  /** Whether this is a re-check. That we lack a permission is then no decision about the user, and must end nothing. */
+  readonly recheck: boolean
+}
+
+/** @throws {LoginRefused} `unavailable` when Graph does not answer; `not_allowed` when there are too many, and at a
+ * sign-in also when it may not answer */
+export async function graphGroups(host: Host, asked: GraphGroups, user: GraphUser): Promise<string[]> {
   const { graph, as, kinds } = asked
   const groups: string[] = []
-  const asking = { asked, accessToken, signal: AbortSignal.timeout(MAX_MS), until: performance.now() + MAX_MS }
+  const asking = { asked, user, signal: AbortSignal.timeout(MAX_MS), until: performance.now() + MAX_MS }
   let page: string | undefined =
     `${graph}/v1.0/me/transitiveMemberOf?$select=id,displayName,securityEnabled&$top=${PAGE_SIZE}`
   for (let pages = 0; page !== undefined; pages++) {
@@ -46,8 +53,8 @@ export async function graphGroups(host: Host, asked: GraphGroups, accessToken: s
     if (!Array.isArray(value)) throw new LoginRefused('unavailable', 'Graph sent no list of groups')
     for (const entry of value) {
       if (entry['@odata.type'] !== '#microsoft.graph.group') continue
-      if (kinds === 'security' && !member(entry, 'securityEnabled', 'boolean')) continue
-      groups.push(String(member(entry, as === 'id' ? 'id' : 'displayName', 'string')))
+      if (kinds === 'security' && !member(entry, 'securityEnabled', 'boolean', user)) continue
+      groups.push(String(member(entry, as === 'id' ? 'id' : 'displayName', 'string', user)))
     }
     // The next page gets the user's token too.
     if (next !== undefined && new URL(String(next)).origin !== graph) {
@@ -65,23 +72,27 @@ interface Page {
 
 /** Without the permission to read groups Graph lists them all, with null for everything but their ids ("Limited
  * information returned for inaccessible member objects"). */
-function member(entry: Record<string, unknown>, name: string, type: 'string' | 'boolean'): unknown {
+function member(entry: Record<string, unknown>, name: string, type: 'string' | 'boolean', user: GraphUser): unknown {
   const value = entry[name]
   if (typeof value === type) return value
   const remedy = 'grant the application GroupMember.Read.All (delegated), or set groups.as: id and groups.kinds: all'
-  throw new LoginRefused('not_allowed', `Graph does not tell the ${name} of a group: ${remedy}`)
+  throw new LoginRefused(notPermitted(user), `Graph does not tell the ${name} of a group: ${remedy}`)
+}
+
+function notPermitted({ recheck }: GraphUser): Refusal {
+  return recheck ? 'unavailable' : 'not_allowed'
 }
 
 interface Asking {
   readonly asked: GraphGroups
-  readonly accessToken: string
+  readonly user: GraphUser
   readonly signal: AbortSignal
   /** The same end, by the clock of `performance`. */
   readonly until: number
 }
 
-async function readPage(host: Host, url: string, { asked, accessToken, signal, until }: Asking): Promise<Page> {
-  const headers = { accept: 'application/json', authorization: `Bearer ${accessToken}` }
+async function readPage(host: Host, url: string, { asked, user, signal, until }: Asking): Promise<Page> {
+  const headers = { accept: 'application/json', authorization: `Bearer ${user.accessToken}` }
   for (let retries = 0; ; retries++) {
     const response = await host.fetch(url, { headers, signal }).catch((error: unknown) => {
       throw new LoginRefused(
@@ -93,7 +104,10 @@ async function readPage(host: Host, url: string, { asked, accessToken, signal, u
     if (status === 200) return response.json().catch(() => ({})) as Promise<Page>
     if (status === 401 || status === 403) {
       const remedy = `grant the application ${permissionFor(asked)} (delegated), or set groups.from: none`
-      throw new LoginRefused('not_allowed', `Graph does not let us read the groups of the user (${status}): ${remedy}`)
+      throw new LoginRefused(
+        notPermitted(user),
+        `Graph does not let us read the groups of the user (${status}): ${remedy}`,
+      )
     }
     const waitMs = waitOf(response.headers.get('retry-after'), host.now())
     if ((status !== 429 && status !== 503) || retries === MAX_RETRIES || performance.now() + waitMs > until) {

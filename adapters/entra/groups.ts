@@ -25,11 +25,12 @@ export function groupsOf(options: EntraOptions, host: Host): Groups {
   const graph = graphOf(options)
   const remembered = new Map<string, { readonly groups: readonly string[]; readonly until: number }>()
 
-  async function fromGraph(subject: string, accessToken: string): Promise<readonly string[]> {
+  async function fromGraph(subject: string, user: VerifiedUser): Promise<readonly string[]> {
     const now = host.now().getTime()
     const known = remembered.get(subject)
-    if (known && now < known.until) return known.groups
-    const groups = await graphGroups(host, { graph, as, kinds }, accessToken)
+    // A re-check is there to notice what has changed, and comes once in its interval.
+    if (!user.recheck && known && now < known.until) return known.groups
+    const groups = await graphGroups(host, { graph, as, kinds }, user)
     remembered.delete(subject)
     remembered.set(subject, { groups, until: now + cacheSeconds * 1000 })
     const [oldest] = remembered.keys()
@@ -39,16 +40,17 @@ export function groupsOf(options: EntraOptions, host: Host): Groups {
 
   return {
     scopes: usesGraph(from) ? [`${graph}/${permissionFor(options.groups)}`] : [],
-    async of(subject, { claims, accessToken }) {
+    async of(subject, user) {
+      const { claims } = user
       switch (from) {
         case 'none':
           return undefined
         case 'roles':
           return standardClaims(claims, 'roles').groups ?? []
         case 'graph':
-          return fromGraph(subject, accessToken)
+          return fromGraph(subject, user)
         case 'token':
-          return isOverage(claims) ? fromGraph(subject, accessToken) : standardClaims(claims).groups
+          return isOverage(claims) ? fromGraph(subject, user) : standardClaims(claims).groups
       }
     },
   }

@@ -54,7 +54,7 @@ const groups = z.strictObject({
   as: z.enum(['id', 'name']).default('id'),
   /** Which of Graph's groups count: all, or those made for access. */
   kinds: z.enum(['all', 'security']).default('all'),
-  /** How long the answer of Graph about a user is kept. */
+  /** How long the answer of Graph about a user is kept for their next sign-in. A re-check asks again. */
   cacheSeconds: z.int().min(0).max(3600).default(300),
 })
 
@@ -70,8 +70,10 @@ export const entraOptions = z
         (tenant) => (GUID.test(tenant) || DOMAIN.test(tenant) || isShared(tenant)) && tenant !== PERSONAL_ACCOUNTS,
         'name one tenant by its directory ID or its domain, or write organizations',
       ),
-    /** With `organizations` or `common`: the tenants whose users may sign in. All when absent. */
+    /** With `organizations` or `common`: the tenants whose users may sign in. */
     tenants: z.array(guid('use the directory (tenant) ID, a GUID')).min(1).optional(),
+    /** In place of that list: lets in everybody who has an account in any tenant of the world. */
+    anyTenant: z.boolean().default(false),
     /** Lets in personal Microsoft accounts, which anybody can make. */
     allowPersonalAccounts: z.boolean().default(false),
     /** Whether guests of the tenant may sign in. `refuse` needs the optional claim `acct`. */
@@ -93,18 +95,21 @@ export const entraOptions = z
     allowInsecure: z.boolean().default(false),
   })
   .superRefine((options, context) => {
-    const { tenant, tenants, allowPersonalAccounts, clientSecret, credentials, authority, graph, allowInsecure } =
-      options
+    const { tenant, tenants, anyTenant, allowPersonalAccounts, clientSecret, credentials } = options
+    const { authority, graph, allowInsecure } = options
     const refuse = (path: string, message: string) =>
       context.addIssue({ code: 'custom', path: path.split('.'), message })
     if ((clientSecret === undefined) === (credentials === undefined)) {
       refuse('clientSecret', 'write either clientSecret or credentials')
     }
-    if (tenants && (!isShared(tenant) || tenant === 'consumers')) {
-      refuse('tenants', 'with a list write tenant: organizations')
-    }
+    const many = isShared(tenant) && tenant !== 'consumers'
+    if (tenants && !many) refuse('tenants', 'with a list write tenant: organizations')
+    if (anyTenant && !many) refuse('anyTenant', 'for every tenant write tenant: organizations')
+    if (tenants && anyTenant) refuse('anyTenant', 'leave out either the list of tenants or anyTenant: true')
     if ((tenant === 'common' || tenant === 'consumers') && !allowPersonalAccounts) {
       refuse('tenant', `${tenant} lets in personal accounts: write organizations, or set allowPersonalAccounts: true`)
+    } else if (many && !tenants && !anyTenant) {
+      refuse('tenants', 'list the tenants whose users may sign in; for every tenant in the world, set anyTenant: true')
     }
     if (tenants?.includes(PERSONAL_ACCOUNTS) && !allowPersonalAccounts) {
       refuse('tenants', 'this is the tenant of personal accounts: remove it, or set allowPersonalAccounts: true')

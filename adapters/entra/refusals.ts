@@ -38,9 +38,10 @@ export function refusesCredential(error: IdpError): boolean {
   return error.error === 'invalid_client' || aadstsOf(error)?.row?.credential === true
 }
 
-/** @returns undefined for what the shared flow explains as well */
-export function explainer(place: Place): (error: IdpError) => LoginRefused | undefined {
-  return (error) => {
+/** At a re-check, what is wrong for everybody is an outage: it must not end the access of whoever comes by meanwhile.
+ * @returns undefined for what the shared flow explains as well */
+export function explainer(place: Place): (error: IdpError, recheck?: boolean) => LoginRefused | undefined {
+  return (error, recheck = false) => {
     const { code, row } = aadstsOf(error) ?? {}
     const challenge = challengeOf(error)
     if (!row && challenge === undefined) return undefined
@@ -49,7 +50,8 @@ export function explainer(place: Place): (error: IdpError) => LoginRefused | und
     if (!row) return new LoginRefused('denied', idpWords(error), { ...challenged })
     const remedy = filled(row.remedy, place)
     const message = `AADSTS${code}: ${row.cause} ${remedy} (${idpWords(error)})`
-    return new LoginRefused(row.reason, message, { advice: adviceOf(row, remedy, place), ...challenged })
+    const reason = recheck && row.everyone ? 'unavailable' : row.reason
+    return new LoginRefused(reason, message, { advice: adviceOf(row, remedy, place), ...challenged })
   }
 }
 

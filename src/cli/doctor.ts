@@ -34,14 +34,17 @@ async function doctor(wanted: string | undefined, options: { config?: string }):
     throw new Error(`There is no identity provider "${wanted}". Write one of ${[...idps.keys()].join(', ')}.`)
   }
   let bad = 0
+  let looked = 0
   for (const { id, name, type, adapter } of chosen) {
     console.log(`${id}: ${name} (${type})`)
     for await (const finding of findings(adapter)) {
       if (finding.state === 'bad') bad += 1
+      if (finding.state !== 'skipped') looked += 1
       console.log(await text(finding))
     }
   }
-  console.log(bad === 0 ? 'Nothing is bad.' : `${bad} ${bad === 1 ? 'thing is' : 'things are'} bad.`)
+  const good = looked === 0 ? 'Nothing was looked at.' : 'Nothing is bad.'
+  console.log(bad === 0 ? good : `${bad} ${bad === 1 ? 'thing is' : 'things are'} bad.`)
   if (bad > 0) process.exitCode = 1
 }
 

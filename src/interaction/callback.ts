@@ -1,6 +1,6 @@
 /**
  * The callback of an IdP: takes the login attempt of this browser, lets the adapter prove who came back, and hands the
- * account to the engine.
+ * account to the engine. An administrator who consented for everybody comes back here too, and is no sign-in.
  */
 import type { Context } from 'koa'
 import { isLoginRefused, type LoginRefused } from '../adapter.ts'
@@ -18,6 +18,11 @@ export async function finishLogin(ctx: Context, parts: InteractionParts): Promis
   const idp = parts.idps.get(String(ctx.params.idp))
   if (!idp) throw new Failure('not_found', 'no IdP has this callback')
   if (ctx.method !== 'GET' && ctx.method !== 'POST') throw new Failure('bad_request', 'a callback is a GET or a POST')
+
+  if (ctx.method === 'GET' && isAdminConsent(new URLSearchParams(ctx.querystring))) {
+    parts.pages.show(ctx, 'adminConsent', { idpName: idp.name })
+    return
+  }
 
   const body = ctx.method === 'POST' ? await readBody(ctx, { limit: FORM_LIMIT }) : undefined
   const attempt = await parts.attempts.take(
@@ -63,6 +68,14 @@ async function followChallenge(
   ctx.status = 303
   ctx.redirect(signInPath(base, attempt.uid, attempt.idp, state))
   return { followed: true }
+}
+
+/** Entra sends an administrator to the one redirect URI, without a state because no sign-in began, and says whether they
+ * accepted ("Admin consent on the Microsoft identity platform"). The page says so, and nothing is done or believed. */
+function isAdminConsent(parameters: URLSearchParams): boolean {
+  const [accepted, ...more] = parameters.getAll('admin_consent')
+  const others = ['state', 'code', 'error'].some((name) => parameters.has(name))
+  return accepted?.toLowerCase() === 'true' && more.length === 0 && !others
 }
 
 function stateOf(parameters: URLSearchParams): string {

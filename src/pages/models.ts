@@ -89,6 +89,11 @@ export interface LoggedOutModel {
   readonly failed: boolean
 }
 
+/** What an administrator comes back to who consented at the IdP for everybody. */
+export interface AdminConsentModel {
+  readonly idpName: string
+}
+
 export interface Models {
   readonly consent: ConsentModel
   readonly choose: ChooseModel
@@ -97,4 +102,5 @@ export interface Models {
   readonly landing: LandingModel
   readonly logout: LogoutModel
   readonly loggedOut: LoggedOutModel
+  readonly adminConsent: AdminConsentModel
 }

@@ -74,4 +74,5 @@ export const samples: Models = {
     ],
   },
   loggedOut: { idpName: 'Contoso', failed: true },
+  adminConsent: { idpName: 'Contoso' },
 }

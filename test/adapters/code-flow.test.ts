@@ -192,6 +192,22 @@ describe('the shared code flow', () => {
       expect(await open().refresh?.(ADA)).to.deep.equal(ADA)
     })
 
+    it('tells the adapter that it is one, by ID token, by userinfo and about an error', async () => {
+      const told: unknown[] = []
+      const identify: OidcFlowOptions['identify'] = ({ claims, recheck }) => {
+        told.push(recheck)
+        return { subject: claims.sub, claims: {} }
+      }
+      const flow = open({ identify, explain: (_, recheck) => void told.push(recheck) })
+      renewal = { ...answer, id_token: await idToken() }
+      await flow.refresh?.(ADA)
+      renewal = answer
+      await flow.refresh?.(ADA)
+      renewal = Response.json({ error: 'invalid_grant' }, { status: 400 })
+      await refusal(flow.refresh?.(ADA), 'denied')
+      expect(told).to.deep.equal([true, true, true])
+    })
+
     it('refuses another user, by ID token or by userinfo', async () => {
       renewal = { ...answer, id_token: await idToken({ sub: 'eve' }) }
       await refusal(open().refresh?.(ADA), 'invalid')

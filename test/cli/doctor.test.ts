@@ -65,6 +65,6 @@ describe('consulate doctor', function () {
   it('has nothing to look at where an adapter has not', async () => {
     const { code, out } = await at.run(['doctor'])
     expect(code).to.equal(0)
-    expect(out).to.contain('skipped  Adapter: it has nothing to look at')
+    expect(out).to.match(/skipped {2}Adapter: it has nothing to look at\nNothing was looked at\.\n$/)
   })
 })

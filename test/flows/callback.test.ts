@@ -91,6 +91,54 @@ describe('the callback of an IdP', function () {
     })
   }
 
+  describe('of an administrator who consented for everybody', () => {
+    const back = (query: string, init: RequestInit = {}) =>
+      fetch(`${issuer.url}/callback/company?${query}`, {
+        redirect: 'manual',
+        headers: { accept: 'text/html' },
+        ...init,
+      })
+
+    for (const query of ['tenant=8eaef023&admin_consent=True', 'admin_consent=true&scope=User.Read']) {
+      it(`says that it is done and to connect again, and gives nothing away: ${query}`, async () => {
+        const answer = await back(query)
+        expect(answer.status).to.equal(200)
+        expect(answer.headers.getSetCookie()).to.deep.equal([])
+        const html = await answer.text()
+        expect(html).to.include('Consent is given').and.to.include('connect again').and.to.not.include('8eaef023')
+      })
+    }
+
+    for (const query of [
+      'admin_consent=False',
+      'admin_consent=',
+      'admin_consent=True&admin_consent=True',
+      'admin_consent=True&error=access_denied',
+      'admin_consent=True&code=x',
+      'admin_consent=True&state=x',
+      'admin_consent=True&state=',
+      'tenant=8eaef023',
+    ]) {
+      it(`is nothing but that: ${query} is refused`, async () => {
+        expect((await back(query)).status).to.equal(400)
+      })
+    }
+
+    it('is a GET at an IdP that there is', async () => {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+      expect((await back('admin_consent=True', { method: 'POST', headers, body: 'a=b' })).status).to.equal(400)
+      const nowhere = await fetch(`${issuer.url}/callback/nowhere?admin_consent=True`)
+      expect(nowhere.status).to.equal(404)
+    })
+
+    it('leaves a sign-in that is under way as it was', async () => {
+      const { browser, callback } = await beforeCallback()
+      const consent = new URL(`${callback.pathname}?admin_consent=True`, callback)
+      expect((await open(browser, consent)).status).to.equal(200)
+      expect((await open(browser, callback)).status).to.equal(303)
+    })
+  })
+
   it('ends after ten minutes', async () => {
     const { browser, callback } = await beforeCallback()
     issuer.advance(601_000)

@@ -191,6 +191,18 @@ ${VERIFY}`,
     'if (tid === PERSONAL_ACCOUNTS && !allowPersonalAccounts)',
     'if (tid === "")',
   ]),
+  fault('adapters/entra/graph.ts', 'entra')('a permission that we lack ends access', [
+    "recheck ? 'unavailable' : 'not_allowed'",
+    "'not_allowed'",
+  ]),
+  fault('adapters/entra/refusals.ts', 'entra')('what is wrong for everybody ends access', [
+    'recheck && row.everyone',
+    'recheck && !row',
+  ]),
+  fault('adapters/entra/options.ts', 'entra')('every tenant is let in unasked', [
+    'many && !tenants && !anyTenant',
+    'many && tenants && anyTenant',
+  ]),
   entra('users are named by sub', ['const subject = `', 'const subject = claims.sub || `']),
   entra('an unverified e-mail address counts', ['email !== undefined && verified &&', 'email !== undefined &&']),
 ]

@@ -55,7 +55,7 @@ export const config = configSchema.parse({
   ],
 })
 
-const { consent, choose, form, failure, landing, logout, loggedOut } = samples
+const { consent, choose, form, failure, landing, logout, loggedOut, adminConsent } = samples
 
 type Variants = { readonly [N in keyof Models]: Readonly<Record<string, Models[N]>> }
 
@@ -116,6 +116,7 @@ export const variants: Variants = {
     failed: loggedOut,
     long: { ...loggedOut, idpName: long },
   },
+  adminConsent: { plain: adminConsent, long: { idpName: long } },
 }
 
 export const everyVariant = (Object.keys(variants) as (keyof Models)[]).flatMap((page) =>

@@ -158,16 +158,20 @@ describe('the credentials of Entra', function () {
       ])
     })
 
-    it('are both told of before they end', async () => {
-      await lab.entra.set({ app: { certificates: [soon.certificate] } })
-      const expires = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)
-      const opened = lab.open({ credentials: [{ clientSecret: 'old~1', expires }, soon] })
-      await signIn(lab, opened)
-      expect(opened.warnings.map((warning) => warning.split(':')[0])).to.deep.equal([
-        'credential_expires_0',
-        'credential_expires_1',
-      ])
-    })
+    for (const [words, used] of [
+      ['the first of which is used', 'old~1'],
+      ['the second of which is used', undefined],
+    ] as const) {
+      it(`${words} are both told of before they end`, async () => {
+        const secrets = used === undefined ? [] : [{ value: used }]
+        await lab.entra.set({ app: { secrets, certificates: [soon.certificate] } })
+        const expires = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)
+        const opened = lab.open({ credentials: [{ clientSecret: 'old~1', expires }, soon] })
+        await signIn(lab, opened)
+        const told = opened.warnings.map((warning) => warning.split(':')[0])
+        expect([...new Set(told)]).to.deep.equal(['credential_expires_0', 'credential_expires_1'])
+      })
+    }
 
     it('may be of two kinds, and change over while people sign in', async () => {
       const opened = lab.open({ credentials: [{ clientSecret: SECRET }, good] })

@@ -30,7 +30,7 @@ describe('the diagnosis of Entra', () => {
       'skipped End of the client secret',
       'good Sign-in with the client secret',
       'skipped Redirect URI',
-      'good Groups',
+      'skipped Groups',
     ])
     expect(found.find(({ step: name }) => name === 'Redirect URI')?.detail)
       .to.contain(REDIRECT_URI)
@@ -76,8 +76,12 @@ describe('the diagnosis of Entra', () => {
     const unknown = lab.open({ tenant: 'nobody.example' })
     expect((await step(unknown, 'Discovery')).state).to.equal('bad')
     expect((await step(unknown, 'Sign-in with')).state).to.equal('skipped')
-    const away = lab.open({}, { fetch: () => Promise.reject(new Error('ENOTFOUND')) })
+    const fetch = () => Promise.reject(new Error('ENOTFOUND'))
+    const away = lab.open({}, { fetch })
     expect(await step(away, 'Discovery')).to.include({ state: 'bad' })
+    expect((await step(away, 'Discovery')).remedy).to.contain('login.microsoftonline.com on port 443')
+    const local = { authority: 'http://127.0.0.1:9', graph: 'http://127.0.0.1:9', allowInsecure: true }
+    expect((await step(lab.open(local, { fetch }), 'Discovery')).remedy).to.contain('127.0.0.1 on port 9,')
     expect((await step(away, 'Clock')).state).to.equal('skipped')
   })
 
@@ -94,6 +98,27 @@ describe('the diagnosis of Entra', () => {
     })
   }
 
+  for (const answer of ['<html>Sign in to the network</html>', '{}', '{"access_token":7}', 'null', '[]']) {
+    it(`takes no answer for Entra's because it has status 200: ${answer}`, async () => {
+      const fetch = lab.entra.fetchFor()
+      const opened = lab.open(
+        {},
+        { fetch: async (url, init) => (init?.method ? new Response(answer) : fetch(url, init)) },
+      )
+      const found = await step(opened, 'Sign-in with')
+      expect(found).to.include({ state: 'bad' })
+      expect(found.remedy).to.contain('in the place of Entra')
+    })
+  }
+
+  it('takes no answer for a discovery document because it has status 200', async () => {
+    for (const answer of ['null', '[]', '<html></html>']) {
+      expect(await step(lab.open({}, { fetch: async () => new Response(answer) }), 'Discovery')).to.include({
+        state: 'bad',
+      })
+    }
+  })
+
   it('finds a clock that is off, and how far', async () => {
     for (const [clockAhead, state] of [
       [0, 'good'],
@@ -106,7 +131,7 @@ describe('the diagnosis of Entra', () => {
   })
 
   it('warns when the whole world may sign in, and not when tenants are listed', async () => {
-    expect((await step(lab.open({ tenant: 'organizations' }), 'Tenants')).state).to.equal('warning')
+    expect((await step(lab.open({ tenant: 'organizations', anyTenant: true }), 'Tenants')).state).to.equal('warning')
     expect((await step(lab.open({ tenant: 'organizations', tenants: [TENANT] }), 'Tenants')).state).to.equal('good')
   })
 
@@ -114,16 +139,24 @@ describe('the diagnosis of Entra', () => {
     expect((await step(lab.open({ tenant: 'organizations', tenants: [TENANT] }), 'Sign-in with')).state).to.equal(
       'good',
     )
-    expect((await step(lab.open({ tenant: 'organizations' }), 'Sign-in with')).state).to.equal('skipped')
+    expect((await step(lab.open({ tenant: 'organizations', anyTenant: true }), 'Sign-in with')).state).to.equal(
+      'skipped',
+    )
   })
 
-  it('says which permission groups need, and warns of names', async () => {
-    expect((await step(lab.open(), 'Groups')).detail).to.contain('User.Read')
+  it('says which permission groups need, without having looked, and warns of names', async () => {
+    for (const [from, words] of [
+      ['token', /groups claim.*User\.Read.*API permissions/],
+      ['graph', /User\.Read.*API permissions/],
+      ['roles', /app roles/],
+    ] as const) {
+      const { state, detail } = await step(lab.open({ groups: { from } }), 'Groups')
+      expect(state, from).to.equal('skipped')
+      expect(detail).to.match(words).and.to.contain('only a sign-in can tell').and.to.contain(CLIENT_ID)
+    }
     const named = await step(lab.open({ groups: { from: 'graph', as: 'name' } }), 'Groups')
     expect(named.state).to.equal('warning')
     expect(named.detail).to.contain('GroupMember.Read.All')
-    for (const from of ['roles', 'none'] as const) {
-      expect((await step(lab.open({ groups: { from } }), 'Groups')).state).to.equal('good')
-    }
+    expect((await step(lab.open({ groups: { from: 'none' } }), 'Groups')).state).to.equal('good')
   })
 })

@@ -1,12 +1,13 @@
 /** What becomes of a user after the sign-in: re-checks with the refresh token, and every way in which access ends. */
 import { expect } from 'chai'
-import type { Identity, Refusal } from '../../../src/adapter.ts'
+import type { Fetch, Identity, Refusal } from '../../../src/adapter.ts'
 import { newLogin } from '../../support/login.ts'
 import {
   type Change,
   type Directory,
   ENGINEERING,
   entraLab,
+  GLOBAL,
   NEWSLETTER,
   type Opened,
   PARTNER_TENANT,
@@ -51,9 +52,13 @@ describe('a re-check of a user of Entra', () => {
     expect((await refresh(now))?.subject).to.equal(ada.subject)
   })
 
-  it('renews groups that come from Graph', async () => {
-    await lab.entra.set({ people: { ada: { groups: [NEWSLETTER] } }, behaviour: { overageAbove: 0 } })
+  it('renews groups that come from Graph, whatever is remembered of the sign-in', async () => {
+    await lab.entra.set({ behaviour: { overageAbove: 0 } })
+    opened = lab.open({ groups: { cacheSeconds: 3600 } })
+    ada = await signIn(lab, opened)
+    await lab.entra.set({ people: { ada: { groups: [NEWSLETTER] } } })
     expect((await refresh())?.claims.groups).to.deep.equal([NEWSLETTER])
+    expect((await signIn(lab, opened)).claims.groups).to.deep.equal([NEWSLETTER])
   })
 
   const endings: [words: string, reason: Refusal, change: Change<Directory>, message: RegExp][] = [
@@ -74,7 +79,6 @@ describe('a re-check of a user of Entra', () => {
       { behaviour: { conditionalAccess: 'second factor' } },
       /AADSTS50076/,
     ],
-    ['the application is disabled', 'not_allowed', { tenants: { [TENANT]: { appDisabled: true } } }, /AADSTS7000112/],
   ]
   for (const [words, reason, change, message] of endings) {
     it(`ends access when ${words}, for them alone`, async () => {
@@ -106,6 +110,45 @@ describe('a re-check of a user of Entra', () => {
       await refused(refresh(), 'unavailable')
     })
   }
+
+  const overage = { overageAbove: 0 }
+  for (const [words, change, message] of [
+    ['the application is disabled', { tenants: { [TENANT]: { appDisabled: true } } }, /AADSTS7000112/],
+    ['the consent of the organisation is gone (AADSTS65001)', { behaviour: { tokenError: 65001 } }, /AADSTS65001/],
+    ['a permission needs consent now (AADSTS90094)', { behaviour: { tokenError: 90094 } }, /AADSTS90094/],
+    ['Graph takes our token for none (401)', { behaviour: { ...overage, graphStatus: 401 } }, /Graph.*401/],
+    ['we may not ask Graph any more (403)', { behaviour: { ...overage, graphStatus: 403 } }, /Graph.*403/],
+  ] as const) {
+    it(`leaves access as it is, because it is about nobody in particular, when ${words}`, async () => {
+      await lab.entra.set(change)
+      await refused(refresh(), 'unavailable', message)
+    })
+  }
+
+  it('leaves access as it is when Graph hides what groups are called', async () => {
+    await lab.entra.set({ app: { consented: ['User.Read', 'GroupMember.Read.All'] } })
+    const fetch = lab.entra.fetchFor()
+    let hidden = false
+    const hiding: Fetch = async (url, init) => {
+      const response = await fetch(url, init)
+      if (!hidden || !String(url).startsWith(GLOBAL.graph)) return response
+      return new Response((await response.text()).replace('"Engineering"', 'null'))
+    }
+    opened = lab.open({ groups: { from: 'graph', as: 'name', cacheSeconds: 0 } }, { fetch: hiding })
+    ada = await signIn(lab, opened)
+    hidden = true
+    await refused(refresh(), 'unavailable', /GroupMember\.Read\.All/)
+  })
+
+  it('ends access of guests who may not sign in any more, and of nobody when the claim that tells is gone', async () => {
+    await lab.entra.set({ people: { ada: { acct: 0 } } })
+    opened = lab.open({ guests: 'refuse' })
+    ada = await signIn(lab, opened)
+    await lab.entra.set({ behaviour: { idToken: { acct: 1 } } })
+    await refused(refresh(), 'not_allowed', /guests/)
+    await lab.entra.set({ behaviour: { idToken: { acct: null } } })
+    await refused(refresh(), 'unavailable', /acct/)
+  })
 
   it('leaves access as it is when Entra cannot be reached', async () => {
     const fetch = lab.entra.fetchFor()

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import type { IdpError } from '../../../adapters/code-flow.ts'
 import { AADSTS } from '../../../adapters/entra/aadsts.ts'
-import { explainer, filled } from '../../../adapters/entra/refusals.ts'
+import { explainer, filled, refusesCredential } from '../../../adapters/entra/refusals.ts'
 import type { Refusal } from '../../../src/adapter.ts'
 import { newLogin } from '../../support/login.ts'
 import { CLIENT_ID, entraLab, REDIRECT_URI, refused, signIn, TENANT } from './lab.ts'
@@ -82,6 +82,12 @@ describe('the errors of Entra', () => {
       })
       expect(rows).to.deep.equal(expected)
     })
+  })
+
+  it('are about our credential, so that the other one is tried, when Entra does not take the federated token', () => {
+    for (const code of [700211, 700213, 700222]) expect(refusesCredential(errorOf(code)), String(code)).to.equal(true)
+    for (const code of [65001, 9010010, 50105]) expect(refusesCredential(errorOf(code)), String(code)).to.equal(false)
+    expect(explain(errorOf(700222))?.advice?.words).to.contain('federated credential')
   })
 
   it('give the administrator a link to consent, of this tenant and this application', () => {

@@ -78,8 +78,10 @@ describe('the tenants of Entra', () => {
       expect(frida.subject).not.to.equal(ada.subject)
     })
 
-    it('without a list are all organisations, when it says organizations', async () => {
-      const { subject } = await signIn(lab, lab.open({ tenant: 'organizations' }), { loginHint: 'mallory' })
+    it('without a list are all organisations, when it says anyTenant', async () => {
+      const { subject } = await signIn(lab, lab.open({ tenant: 'organizations', anyTenant: true }), {
+        loginHint: 'mallory',
+      })
       expect(subject).to.match(new RegExp(`^${STRANGER_TENANT}\\.`))
     })
 
@@ -97,14 +99,18 @@ describe('the tenants of Entra', () => {
     ] as const) {
       it(`refuse a token ${words}`, async () => {
         await lab.entra.set({ behaviour: { idToken } })
-        await refused(signIn(lab, lab.open({ tenant: 'organizations' })), 'invalid')
+        await refused(signIn(lab, lab.open({ tenant: 'organizations', anyTenant: true })), 'invalid')
       })
     }
 
     for (const issuer of [issuerOf(TENANT), issuerOf(PERSONAL_ACCOUNTS), 'https://evil.example/{tenantid}/v2.0']) {
       it(`are refused when organizations is said to be ${issuer}`, async () => {
         const fetch = discovering(lab.entra.fetchFor(), { issuer })
-        await refused(signIn(lab, lab.open({ tenant: 'organizations' }, { fetch })), 'invalid', /names the issuer/)
+        await refused(
+          signIn(lab, lab.open({ tenant: 'organizations', anyTenant: true }, { fetch })),
+          'invalid',
+          /names the issuer/,
+        )
       })
     }
 
@@ -141,13 +147,14 @@ describe('the tenants of Entra', () => {
 
     it('are refused at organizations, even with a token of theirs that is in order', async () => {
       await lab.entra.set({ behaviour: personal })
-      await refused(signIn(lab, lab.open({ tenant: 'organizations' })), 'not_allowed', /personal/)
+      await refused(signIn(lab, lab.open({ tenant: 'organizations', anyTenant: true })), 'not_allowed', /personal/)
     })
 
     for (const tenant of ['common', 'consumers']) {
       it(`sign in at ${tenant} when that is allowed`, async () => {
         await lab.entra.set({ behaviour: { signWith: 'personal' } })
-        const opened = lab.open({ tenant, allowPersonalAccounts: true, groups: { from: 'none' } })
+        const options = { tenant, anyTenant: tenant === 'common', allowPersonalAccounts: true }
+        const opened = lab.open({ ...options, groups: { from: 'none' } })
         const { subject } = await signIn(lab, opened, { loginHint: 'paula' })
         expect(subject).to.match(new RegExp(`^${PERSONAL_ACCOUNTS}\\.`))
       })
@@ -204,7 +211,18 @@ describe('the tenants of Entra', () => {
       expect(verdict({ tenant: 'common' })).to.deep.equal(['tenant'])
       expect(verdict({ tenant: 'consumers' })).to.deep.equal(['tenant'])
       expect(verdict({ tenant: 'organizations', tenants: [PERSONAL_ACCOUNTS] })).to.deep.equal(['tenants'])
-      expect(verdict({ tenant: 'common', allowPersonalAccounts: true })).to.deep.equal([])
+      expect(verdict({ tenant: 'common', anyTenant: true, allowPersonalAccounts: true })).to.deep.equal([])
+    })
+
+    it('let in every tenant only when that is said, and not beside a list or one tenant', () => {
+      for (const options of [{}, { anyTenant: false }]) {
+        expect(verdict({ tenant: 'organizations', ...options })).to.deep.equal(['tenants'])
+        expect(verdict({ tenant: 'common', allowPersonalAccounts: true, ...options })).to.deep.equal(['tenants'])
+      }
+      expect(verdict({ tenant: 'organizations', anyTenant: true })).to.deep.equal([])
+      expect(verdict({ tenant: 'organizations', anyTenant: true, tenants: [TENANT] })).to.deep.equal(['anyTenant'])
+      expect(verdict({ anyTenant: true })).to.deep.equal(['anyTenant'])
+      expect(verdict({ tenant: 'consumers', allowPersonalAccounts: true })).to.deep.equal([])
     })
 
     it('take a list of tenants only where there are many, and only GUIDs in it', () => {
