@@ -134,10 +134,9 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
     connection: Connection,
     { access_token: accessToken }: Tokens,
   ): Promise<Identity | undefined> {
-    const { issuer } = connection
     const claims = await userInfo(connection, accessToken, oidc.skipSubjectCheck)
-    const user = { issuer, signingKey: undefined, accessToken, recheck: true }
-    return claims && identify({ ...user, claims: { ...claims, iss: issuer } })
+    const user = { issuer: connection.issuer, signingKey: undefined, accessToken, recheck: true }
+    return claims && identify({ ...user, claims: { ...claims, iss: connection.issuer } })
   }
 
   return {
