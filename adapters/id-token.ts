@@ -55,19 +55,20 @@ export async function verifyLogoutToken(
   expected: Omit<Expected, 'connection'>,
   connect: () => Promise<Connection>,
 ): Promise<LogoutNotice> {
-  const type = String(decodeProtectedHeader(token).typ ?? 'JWT').toLowerCase()
-  if (!LOGOUT_TYPES.includes(type.replace(/^application\//, ''))) {
-    throw new LoginRefused('invalid', 'the token is not a logout token (typ)')
-  }
+  const { clientId, issuerOf } = expected
+  const { typ = 'JWT' } = decodeProtectedHeader(token)
+  const type = String(typ)
+    .toLowerCase()
+    .replace(/^application\//, '')
+  if (!LOGOUT_TYPES.includes(type)) throw new LoginRefused('invalid', 'the token is not a logout token (typ)')
   const claimed = decodeJwt(token)
-  if (![claimed.aud].flat().includes(expected.clientId)) {
-    throw new LoginRefused('invalid', 'the logout token is for another client (aud)')
-  }
+  const isForUs = [claimed.aud].flat().includes(clientId)
+  if (!isForUs) throw new LoginRefused('invalid', 'the logout token is for another client (aud)')
   const connection = await connect()
-  if (claimed.iss !== issuerFor(claimed, connection, expected)) {
-    throw new LoginRefused('invalid', 'the logout token is of another issuer (iss)')
-  }
-  const believed = { ...expected, connection: { ...connection, keys: connection.logoutKeys } }
+  const { issuer, logoutKeys } = connection
+  const isOfIdp = claimed.iss === (issuerOf ? issuerOf(claimed, issuer) : issuer)
+  if (!isOfIdp) throw new LoginRefused('invalid', 'the logout token is of another issuer (iss)')
+  const believed = { ...expected, connection: { ...connection, keys: logoutKeys } }
   const { payload } = await verify<JWTPayload>(token, believed, ['jti', 'events'])
   if (!isObject(payload.events) || !isObject(payload.events[LOGOUT_EVENT])) {
     throw new LoginRefused('invalid', 'the token tells of no logout (events)')
@@ -85,24 +86,20 @@ export async function verifyLogoutToken(
 /** For a token fetched by itself, openid-client would compare the claims and leave the signature to TLS. We do not. */
 function verify<Payload extends JWTPayload>(
   token: string,
-  { connection, ...expected }: Expected,
+  { host, connection, clientId, issuerOf }: Expected,
   requiredClaims: string[],
 ): Promise<JWTVerifyResult<Payload>> {
-  const { keys, metadata } = connection
+  const { issuer, keys, metadata } = connection
   const offered = metadata.id_token_signing_alg_values_supported ?? ALGORITHMS
   return jwtVerify<Payload>(token, keys, {
     algorithms: ALGORITHMS.filter((name) => offered.includes(name)),
-    issuer: issuerFor(decodeJwt(token), connection, expected),
-    audience: expected.clientId,
+    issuer: issuerOf ? issuerOf(decodeJwt(token), issuer) : issuer,
+    audience: clientId,
     clockTolerance: SKEW_SECONDS,
-    currentDate: expected.host.now(),
+    currentDate: host.now(),
     maxTokenAge: MAX_TOKEN_AGE_SECONDS,
     requiredClaims: ['iss', 'aud', 'exp', 'iat', ...requiredClaims],
   })
-}
-
-function issuerFor(claims: JWTPayload, { issuer }: Connection, { issuerOf }: Pick<Expected, 'issuerOf'>): string {
-  return issuerOf ? issuerOf(claims, issuer) : issuer
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
