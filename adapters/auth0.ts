@@ -18,8 +18,10 @@ export const auth0 = defineAdapter({
     groupsClaim: z.string().min(1).optional(),
     /** Whether to ask Auth0 again while a client stays connected. */
     recheck: z.boolean().default(true),
+    /** Whether Auth0 posts logout tokens to us. */
+    backchannelLogout: z.boolean().default(false),
   }),
-  open({ domain, clientId, clientSecret, organization, groupsClaim, recheck }, host) {
+  open({ domain, clientId, clientSecret, organization, groupsClaim, recheck, backchannelLogout }, host) {
     return oidcFlow({
       host,
       server: new URL(`https://${domain}/`),
@@ -28,6 +30,7 @@ export const auth0 = defineAdapter({
       scopes: ['openid', 'profile', 'email', ...(recheck ? ['offline_access'] : [])],
       parameters: organization === undefined ? {} : { organization },
       recheck,
+      backchannelLogout,
       // For a blocked user, and for one whom a rule turned away.
       explain: (answer) => (answer.error === 'unauthorized' ? new LoginRefused('denied', idpWords(answer)) : undefined),
       identify({ claims }) {

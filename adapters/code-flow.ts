@@ -36,6 +36,8 @@ export interface OidcFlowOptions extends ServerOptions {
   readonly parameters?: Readonly<Record<string, string>> | undefined
   /** Keeps the refresh token that the IdP hands out, so that `refresh` can re-check the user. By default not. */
   readonly recheck?: boolean | undefined
+  /** Whether the IdP posts logout tokens: the logout page promises what they do. By default not. */
+  readonly backchannelLogout?: boolean | undefined
   /** The issuer that a token with these claims, not verified yet, must be of. By default the discovered one. */
   readonly issuerOf?: (claims: JWTPayload, discovered: string) => string
   /** Whether to ask the userinfo endpoint, if there is one, for what the ID token lacks. By default not. */
@@ -62,8 +64,8 @@ export interface VerifiedUser {
   readonly recheck: boolean
 }
 
-export type OidcFlow = Required<Pick<IdpAdapter, 'start' | 'finish' | 'endSession' | 'loggedOut'>> &
-  Pick<IdpAdapter, 'refresh'>
+export type OidcFlow = Required<Pick<IdpAdapter, 'start' | 'finish' | 'endSession'>> &
+  Pick<IdpAdapter, 'refresh' | 'loggedOut'>
 
 const NO_REFRESH_TOKEN =
   'the IdP handed out no refresh token, so users cannot be re-checked: allow it there (offline access), or set recheck: false'
@@ -171,12 +173,10 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
         const parameters = { post_logout_redirect_uri: returnTo.href }
         return oidc.buildEndSessionUrl(connection.configure(oidc.None()), parameters)
       }),
-    loggedOut: (token) =>
-      refusing(async () => {
-        const connection = await connect()
-        const { notice } = await verifyLogoutToken(token, { host, connection, clientId, issuerOf: options.issuerOf })
-        return notice
-      }),
+    ...(options.backchannelLogout && {
+      loggedOut: (token) =>
+        refusing(() => verifyLogoutToken(token, { host, clientId, issuerOf: options.issuerOf }, connect)),
+    }),
   }
 }
 

@@ -24,6 +24,8 @@ export interface Connection {
   /** The issuer as discovered. */
   readonly issuer: string
   readonly keys: ReturnType<typeof createRemoteJWKSet>
+  /** The same keys, fetched once in half a minute at most. */
+  readonly logoutKeys: ReturnType<typeof createRemoteJWKSet>
   /** openid-client set up for one request: with a credential, and with a `fetch` of its own if need be. */
   configure(authenticate: oidc.ClientAuth, fetch?: LibraryFetch): oidc.Configuration
 }
@@ -70,13 +72,15 @@ async function discover(options: ServerOptions): Promise<Connection> {
   // Before the document is remembered: one bad answer must not last for a day.
   const endpoints = { authorization_endpoint, token_endpoint, jwks_uri: jwksUri }
   for (const [name, endpoint] of Object.entries(endpoints)) requireEndpoint(name, endpoint, options)
-  // No pause between fetches, so that a key rotated in the middle of a sign-in is found. Tokens come from the IdP's
-  // token endpoint, and logout tokens through the limits of the host; nobody else can make us fetch.
+  // No pause between fetches, so that a key rotated in the middle of a sign-in is found: these tokens come from the IdP's
+  // token endpoint. Logout tokens come from anybody, who must not make us fetch for each key id that they think of.
   const keys = createRemoteJWKSet(new URL(jwksUri ?? ''), { [jwksFetch]: fetch, cooldownDuration: 0 })
+  const logoutKeys = createRemoteJWKSet(new URL(jwksUri ?? ''), { [jwksFetch]: fetch })
   return {
     metadata,
     issuer,
     keys,
+    logoutKeys,
     configure(authenticate, ownFetch = fetch) {
       const config = new oidc.Configuration(metadata, clientId, client, authenticate)
       config[oidc.customFetch] = ownFetch

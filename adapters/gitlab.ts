@@ -32,7 +32,8 @@ export const gitlab = defineAdapter({
     }),
   open({ clientId, clientSecret, baseUrl, groups: allowed, groupsClaim, recheck }, host) {
     const isAllowed = new Set(allowed.map((path) => path.toLowerCase()))
-    return oidcFlow({
+    // GitLab has no place where another site may end a session.
+    const { endSession: _, ...flow } = oidcFlow({
       host,
       server: new URL(baseUrl),
       clientId,
@@ -50,5 +51,6 @@ export const gitlab = defineAdapter({
         return { subject: claims.sub, claims: known }
       },
     })
+    return flow
   },
 })

@@ -28,7 +28,8 @@ export const google = defineAdapter({
     }),
   open({ clientId, clientSecret, hostedDomains, anyDomain, recheck }, host) {
     const [domain] = hostedDomains
-    const flow = oidcFlow({
+    // Google has no place where another site may end a session.
+    const { endSession: _, ...flow } = oidcFlow({
       host,
       server: new URL('https://accounts.google.com'),
       clientId,

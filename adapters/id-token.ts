@@ -2,7 +2,7 @@
  * Which tokens of an IdP are believed: ID tokens (OpenID Connect Core section 3.1.3.7) and logout tokens (OpenID Connect
  * Back-Channel Logout 1.0 section 2.6). The one place that verifies them; who they name is left to the adapter.
  */
-import { decodeJwt, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose'
+import { decodeJwt, decodeProtectedHeader, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose'
 import { type Host, LoginRefused, type LogoutNotice } from '../src/adapter.ts'
 import { type Connection, SKEW_SECONDS } from './connection.ts'
 
@@ -48,14 +48,28 @@ export async function verifyIdToken(
   return { claims: payload, signingKey: key && { ...key } }
 }
 
-/** Verifies a logout token. @throws {Error} also from jose */
+/** Verifies a logout token. Anybody can post one, so what costs nothing is looked at before anything is fetched for it.
+ * @throws {Error} also from jose */
 export async function verifyLogoutToken(
   token: string,
-  expected: Expected,
-): Promise<{ readonly claims: JWTPayload; readonly notice: LogoutNotice }> {
-  const { payload, protectedHeader } = await verify<JWTPayload>(token, expected, ['jti', 'events'])
-  const type = (protectedHeader.typ ?? 'JWT').toLowerCase().replace(/^application\//, '')
+  expected: Omit<Expected, 'connection'>,
+  connect: () => Promise<Connection>,
+): Promise<LogoutNotice> {
+  const { clientId, issuerOf } = expected
+  const { typ = 'JWT' } = decodeProtectedHeader(token)
+  const type = String(typ)
+    .toLowerCase()
+    .replace(/^application\//, '')
   if (!LOGOUT_TYPES.includes(type)) throw new LoginRefused('invalid', 'the token is not a logout token (typ)')
+  const claimed = decodeJwt(token)
+  const isForUs = [claimed.aud].flat().includes(clientId)
+  if (!isForUs) throw new LoginRefused('invalid', 'the logout token is for another client (aud)')
+  const connection = await connect()
+  const { issuer, logoutKeys } = connection
+  const isOfIdp = claimed.iss === (issuerOf ? issuerOf(claimed, issuer) : issuer)
+  if (!isOfIdp) throw new LoginRefused('invalid', 'the logout token is of another issuer (iss)')
+  const believed = { ...expected, connection: { ...connection, keys: logoutKeys } }
+  const { payload } = await verify<JWTPayload>(token, believed, ['jti', 'events'])
   if (!isObject(payload.events) || !isObject(payload.events[LOGOUT_EVENT])) {
     throw new LoginRefused('invalid', 'the token tells of no logout (events)')
   }
@@ -66,7 +80,7 @@ export async function verifyLogoutToken(
   const subject = typeof sub === 'string' && sub !== '' ? sub : undefined
   if (!subject && !session) throw new LoginRefused('invalid', 'the logout token names nobody')
   if (typeof jti !== 'string' || jti === '') throw new LoginRefused('invalid', 'the logout token has no jti')
-  return { claims: payload, notice: { id: jti, ...(subject && { subject }), ...(session && { session }) } }
+  return { id: jti, ...(subject && { subject }), ...(session && { session }) }
 }
 
 /** For a token fetched by itself, openid-client would compare the claims and leave the signature to TLS. We do not. */

@@ -25,9 +25,12 @@ export const keycloak = defineAdapter({
     offlineSession: z.boolean().default(true),
     /** Whether to ask Keycloak again while a client stays connected. */
     recheck: z.boolean().default(true),
+    /** Whether Keycloak posts logout tokens to us. */
+    backchannelLogout: z.boolean().default(false),
   }),
   open(options, host) {
-    const { baseUrl, realm, clientId, clientSecret, groupsClaim, realmRoles, clientRoles, recheck } = options
+    const { baseUrl, realm, clientId, clientSecret, groupsClaim, realmRoles, clientRoles, recheck, backchannelLogout } =
+      options
     const wanted = [
       ...['name', 'email'],
       ...(groupsClaim === false ? [] : [groupsClaim]),
@@ -41,6 +44,7 @@ export const keycloak = defineAdapter({
       clientSecret,
       scopes: ['openid', 'profile', 'email', ...(recheck && options.offlineSession ? ['offline_access'] : [])],
       recheck,
+      backchannelLogout,
       needsUserInfo: (claims) => wanted.some((name) => claims[name] === undefined),
       identify({ claims }) {
         const { groups: _, ...rest } = standardClaims(claims)

@@ -24,6 +24,8 @@ export const oidc = defineAdapter({
       groupsClaim: z.string().min(1).default('groups'),
       /** Whether to ask the IdP again while a client stays connected. By default when the scopes hold offline_access. */
       recheck: z.boolean().optional(),
+      /** Whether the IdP posts logout tokens to us. */
+      backchannelLogout: z.boolean().default(false),
       /** Allows an issuer on this computer to speak plain http. */
       allowInsecure: z.boolean().default(false),
     })
@@ -35,16 +37,13 @@ export const oidc = defineAdapter({
       if (!LOOPBACK.has(hostname)) refuse('use https; plain http is for an IdP on this computer only')
       else if (!allowInsecure) refuse('use https, or set allowInsecure: true beside it for an IdP on this computer')
     }),
-  open({ issuer, clientId, clientSecret, clientSecretMethod, scopes, groupsClaim, recheck, allowInsecure }, host) {
+  open({ issuer, scopes, groupsClaim, recheck, ...options }, host) {
     const wanted = ['name', 'email', groupsClaim]
     return oidcFlow({
       host,
       server: new URL(issuer),
-      clientId,
-      clientSecret,
-      clientSecretMethod,
+      ...options,
       scopes,
-      allowInsecure,
       recheck: recheck ?? scopes.includes('offline_access'),
       needsUserInfo: (claims: IdTokenClaims) => wanted.some((name) => claims[name] === undefined),
       identify: ({ claims }) => ({ subject: claims.sub, claims: standardClaims(claims, groupsClaim) }),

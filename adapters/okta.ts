@@ -20,8 +20,10 @@ export const okta = defineAdapter({
     groupsClaim: z.string().min(1).default('groups'),
     /** Whether to ask Okta again while a client stays connected. */
     recheck: z.boolean().default(true),
+    /** Whether Okta posts logout tokens to us. */
+    backchannelLogout: z.boolean().default(false),
   }),
-  open({ domain, authorizationServer, clientId, clientSecret, groupsClaim, recheck }, host) {
+  open({ domain, authorizationServer, clientId, clientSecret, groupsClaim, recheck, backchannelLogout }, host) {
     // Okta ends a session only for who shows an ID token of it, and none is kept.
     const { endSession: _, ...flow } = oidcFlow({
       host,
@@ -35,6 +37,7 @@ export const okta = defineAdapter({
         ...(recheck ? ['offline_access'] : []),
       ],
       recheck,
+      backchannelLogout,
       needsUserInfo: (claims) => ['name', 'email', groupsClaim].some((name) => claims[name] === undefined),
       identify({ claims }) {
         const { groups, ...rest } = standardClaims(claims, groupsClaim)

@@ -71,13 +71,51 @@ async function withoutProofs(response: Response, sent: LibraryInit['headers'], b
   if (!(body instanceof URLSearchParams)) return response
   const { status, statusText, headers } = response
   const text = await response.clone().text()
+  const answer = parsed(text)
   // A good answer may well hold the refresh token that it was asked with.
-  if (status < 400 && !text.includes('"error"')) return response
+  if (status < 400 && isObject(answer) && !Object.hasOwn(answer, 'error')) return response
   const [, basic = ''] = /^Basic (.+)$/i.exec(new Headers(sent).get('authorization') ?? '') ?? []
   const [, secret = ''] = atob(basic).split(':')
   const proofs = PROOFS.map((name) => body.get(name)).concat(basic, new URLSearchParams(`s=${secret}`).get('s'))
-  const hidden = proofs.reduce<string>((words, proof) => (proof ? words.replaceAll(proof, '***') : words), text)
+  const known = proofs.filter((proof) => proof !== null && proof !== '').flatMap((proof) => spellings(proof ?? ''))
+  // In what the text says, not in how it says it: JSON may write a character in several ways.
+  const hidden = answer === undefined ? hide(text, known) : JSON.stringify(withoutAny(answer, known))
   return new Response(hidden, { status, statusText, headers })
+}
+
+/** As it is, and as it stands in a form, in a URL and in JSON; the longest first, so that no part of one is left. */
+function spellings(proof: string): readonly string[] {
+  const inForm = new URLSearchParams({ s: proof }).toString().slice(2)
+  const all = new Set([proof, inForm, encodeURIComponent(proof), JSON.stringify(proof).slice(1, -1)])
+  return [...all].sort((one, other) => other.length - one.length)
+}
+
+function hide(words: string, proofs: readonly string[]): string {
+  return proofs.reduce((left, proof) => left.replaceAll(proof, '***'), words)
+}
+
+/** The code of an error decides what comes of it: a short secret that is a part of its name must not change it. */
+function withoutAny(value: unknown, proofs: readonly string[], name = ''): unknown {
+  if (typeof value === 'string') {
+    const isCode = name === 'error' && /^[a-z_]+$/.test(value) && !proofs.includes(value)
+    return isCode ? value : hide(value, proofs)
+  }
+  if (Array.isArray(value)) return value.map((each) => withoutAny(each, proofs))
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withoutAny(each, proofs, key)]))
+}
+
+/** Undefined when it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Runs a step of a sign-in; whatever it throws becomes a {@link LoginRefused}. */

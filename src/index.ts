@@ -152,7 +152,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     ...(demo ? { demo: demo.middleware } : undefined),
     interaction: interactionRoutes({
       base,
-      port: authorizationPort(provider, { resources, accounts, grants, signedIn: recheck.begin, audit, log }),
+      port: authorizationPort(provider, { resources, accounts, grants, signedIn: recheck.begin, audit }),
       attempts: openAttempts(store, issuer, base, now),
       idps,
       browser,

@@ -1,6 +1,7 @@
 /** The IdP of R7, on a port of its own: an OpenID provider that answers wrongly on demand, and two companies beside it. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 
@@ -10,6 +11,8 @@ export interface Fault {
   readonly place: Place
   /** Answers in place of the provider. */
   readonly answer?: (res: ServerResponse, req: IncomingMessage) => void
+  /** Milliseconds that every address takes for its answer, which is good. */
+  readonly slow?: number
   /** Bends the ID token. */
   readonly claims?: Record<string, unknown>
   readonly header?: Record<string, unknown>
@@ -76,10 +79,12 @@ const tokens: readonly Fault[] = [
 
 /** Discovery first: what was once found there is remembered. */
 export const FAULTS: readonly Fault[] = [...everywhere, ...tokens]
-export const OUTAGES: readonly Fault[] = (['discovery', 'token', 'jwks'] as const).flatMap((place): Fault[] => [
+const outages = (['discovery', 'token', 'jwks'] as const).flatMap((place): Fault[] => [
   { name: 'no connection', place, answer: (_res, req) => void req.socket.destroy() },
   { name: '30 s of silence', place, answer: (res) => void setTimeout(() => res.end(), 30_000).unref() },
 ])
+/** The last is in time at each address and late in all. By then discovery is remembered, and no key is. */
+export const OUTAGES: readonly Fault[] = [...outages, { name: 'slow at each address', place: 'jwks', slow: 3000 }]
 
 export async function startBadIdp(): Promise<BadIdp> {
   const [own, foreign] = await Promise.all([1, 2].map(() => generateKeyPair('RS256', { extractable: true })))
@@ -132,6 +137,7 @@ export async function startBadIdp(): Promise<BadIdp> {
       return json(res, { subject: login, claims: { name: login }, secret: login })
     }
     const place = { '/.well-known/openid-configuration': 'discovery', '/token': 'token', '/jwks': 'jwks' }[url.pathname]
+    if (fault?.slow && place) await sleep(fault.slow)
     if (fault?.answer && fault.place === place) return fault.answer(res, req)
     if (place === 'jwks') return json(res, { keys: [jwk] })
     if (place === 'token') {

@@ -46,16 +46,20 @@ export async function proveIdp(store: StoreName, scale: number): Promise<Proof> 
         users.push({ company, process, token })
       }
     }
+    const use = async (user: (typeof users)[number]) => {
+      const form = { grant_type: 'refresh_token', client_id: client.client_id, refresh_token: user.token }
+      const answer = await direct.post(user.process, '/token', form)
+      refreshes[user.company].push(answer)
+      if (answer.status === 200) user.token = String(answer.body.refresh_token)
+    }
+    // All are connected before the company goes, however long that takes on a busy machine.
+    await Promise.all(users.map(use))
     const load = users.map(async (user) => {
       while (!stopped) {
-        const form = { grant_type: 'refresh_token', client_id: client.client_id, refresh_token: user.token }
-        const answer = await direct.post(user.process, '/token', form)
-        refreshes[user.company].push(answer)
-        if (answer.status === 200) user.token = String(answer.body.refresh_token)
+        await use(user)
         await sleep(100)
       }
     })
-    await sleep(2000)
     idp.companyDown = true
     const count = Math.max(3, Math.round(FAULTS.length * scale))
     // Each place is out of order before anything good was found there.

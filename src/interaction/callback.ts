@@ -6,6 +6,7 @@ import type { Context } from 'koa'
 import { isLoginRefused, type LoginRefused } from '../adapter.ts'
 import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
+import { withinDeadline } from '../idp/deadline.ts'
 import { provenIdentity } from '../idp/identity.ts'
 import { type Attempt, signInPath } from './attempt.ts'
 import { wayBack } from './back.ts'
@@ -38,7 +39,7 @@ export async function finishLogin(ctx: Context, parts: InteractionParts): Promis
   })
 
   try {
-    const identity = provenIdentity(await idp.adapter.finish(attempt.login, callback))
+    const identity = provenIdentity(await withinDeadline(() => idp.adapter.finish(attempt.login, callback)))
     const next = await parts.port.grant(attempt.uid, idp.id, identity)
     if (parts.idps.size > 1) parts.lastIdp.remember(ctx, idp.id)
     ctx.status = 303

@@ -7,6 +7,7 @@ import Router from '@koa/router'
 import type { Context } from 'koa'
 import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
+import { withinDeadline } from '../idp/deadline.ts'
 import type { OpenIdp } from '../idp/registry.ts'
 import type { Audit } from '../observe/audit.ts'
 import type { Pages } from '../pages/index.ts'
@@ -26,8 +27,6 @@ export interface LogoutParts {
 
 const FORM_LIMIT = 16 * 1024
 const LIFETIME = 10 * 60 * 1000
-/** Milliseconds for an IdP to say where a session ends. */
-const LIMIT_MS = 5000
 
 /** What the last page of a logout has to say, in a cookie, since its address is fixed. */
 const [HERE, AT_IDP, FAILED] = ['here', 'idp', 'failed'] as const
@@ -90,19 +89,13 @@ export function logoutRoutes(parts: LogoutParts): Router {
   }
 
   async function endSession({ id, adapter }: OpenIdp): Promise<URL | undefined> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`the adapter took longer than ${LIMIT_MS} ms`)), LIMIT_MS)
-    })
     try {
-      const url = await Promise.race([adapter.endSession?.(loggedOutUrl(issuer, base)), late])
+      const url = await withinDeadline(async () => adapter.endSession?.(loggedOutUrl(issuer, base)))
       if (url === undefined || url.protocol === 'https:' || url.protocol === 'http:') return url
       throw new Error('the address of the end-session endpoint is neither https nor http')
     } catch (err) {
       parts.log.warn({ idp: id, err }, 'the session at the IdP could not be ended')
       return undefined
-    } finally {
-      clearTimeout(timer)
     }
   }
 

@@ -28,7 +28,7 @@ export interface AuthorizationPort {
   /** Records that the user approved the client for this request, and for nothing else. */
   approve(uid: string): Promise<void>
   /** Records who signed in, makes the grant of an approved request and answers where the browser goes next.
-   * @throws {LoginRefused} `not_allowed` when the resource is not for users of this IdP
+   * @throws {LoginRefused} `not_allowed` when the resource is not for users of this IdP, or not without their groups
    * @throws {Failure} `flow_expired` when the request is over or was not approved. */
   grant(uid: string, idp: string, identity: Identity): Promise<URL>
   /** Ends a request without a grant and answers the client's redirect URI with the error and `iss` (RFC 9207).

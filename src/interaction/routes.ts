@@ -9,6 +9,7 @@ import Router from '@koa/router'
 import type { Context } from 'koa'
 import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
+import { withinDeadline } from '../idp/deadline.ts'
 import type { OpenIdp } from '../idp/registry.ts'
 import type { ChooseModel } from '../pages/models.ts'
 import { signInPath } from './attempt.ts'
@@ -86,7 +87,7 @@ export function interactionRoutes(parts: InteractionParts): Router {
     if (!idp || typeof ctx.query.state !== 'string') throw new Failure('bad_request', 'idp or state is missing')
     const { uid, login } = await attempts.peek(ctx, idp.id, ctx.query.state)
     if (uid !== request.uid) throw new Failure('wrong_browser', 'the login attempt belongs to another interaction')
-    const step = await idp.adapter.start(login).catch((cause: unknown) => {
+    const step = await withinDeadline(() => idp.adapter.start(login)).catch((cause: unknown) => {
       throw refusalFailure(cause, `the sign-in at ${idp.id} could not be started`)
     })
     if (step.kind === 'form') return pages.show(ctx, 'form', formModel(step, login.redirectUri, login.state))

@@ -77,26 +77,12 @@ export function asProviderAccount({ id, claims: profile }: Account): KnownAccoun
   }
 }
 
-/** Groups that a token can carry; its header line must pass proxies and servers that take 8 or 16 KB in all. */
-const MAX_GROUPS = 200
-const MAX_GROUPS_LENGTH = 6000
-
-/**
- * The claims about the user that access tokens for a resource carry, as its configuration says. Too many groups are left
- * out as a whole: a server must not take a part for all of them.
- */
+/** The claims about the user that access tokens for a resource carry, as its configuration says. */
 export function accessTokenClaims(
   account: ProviderAccount | undefined,
   wanted: readonly (keyof Claims)[],
 ): Record<string, unknown> {
   const { profile = {} } = (account ?? {}) as Partial<KnownAccount>
-  const usable = wanted.filter((claim) => profile[claim] !== undefined)
-  return Object.fromEntries(
-    usable.filter((claim) => claim !== 'groups' || !isTooMuch(profile)).map((claim) => [claim, profile[claim]]),
-  )
-}
-
-/** Whether the groups of a user do not fit into a token. */
-export function isTooMuch({ groups = [] }: Claims): boolean {
-  return groups.length > MAX_GROUPS || JSON.stringify(groups).length > MAX_GROUPS_LENGTH
+  const known = wanted.filter((claim) => profile[claim] !== undefined)
+  return Object.fromEntries(known.map((claim) => [claim, profile[claim]]))
 }

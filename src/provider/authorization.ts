@@ -4,15 +4,15 @@
 
 import type Provider from 'oidc-provider'
 import { errors } from 'oidc-provider'
-import type { Logger } from 'pino'
 import { type Identity, LoginRefused } from '../adapter.ts'
 import { Failure } from '../errors.ts'
 import type { AuthorizationPort, PendingAuthorization } from '../interaction/port.ts'
 import type { Audit } from '../observe/audit.ts'
-import { type Accounts, isTooMuch } from './accounts.ts'
+import type { Accounts } from './accounts.ts'
 import { isDocumentClient } from './clients.ts'
 import { outageBehind, outageFailure } from './document-fetch.ts'
 import type { Grants } from './grants.ts'
+import { requireGroups } from './groups.ts'
 import type { Resources } from './resources.ts'
 import { OPENID_SCOPES } from './scopes.ts'
 
@@ -25,11 +25,10 @@ export interface PortParts {
   /** Keeps what a later re-check of the user needs. */
   readonly signedIn: (accountId: string, idp: string, identity: Identity) => Promise<void>
   readonly audit: Audit
-  readonly log: Logger
 }
 
 export function authorizationPort(provider: Provider, parts: PortParts): AuthorizationPort {
-  const { resources, accounts, audit, log } = parts
+  const { resources, accounts, audit } = parts
   return {
     async pending(req, res, uid) {
       const interaction = await provider.interactionDetails(req, res).catch((cause: unknown) => {
@@ -54,11 +53,8 @@ export function authorizationPort(provider: Provider, parts: PortParts): Authori
       if (resource.idps && !resource.idps.includes(idp)) {
         throw new LoginRefused('not_allowed', `${resource.resource} is not for users of ${idp}`)
       }
+      requireGroups(resource, identity.claims)
       const { id: accountId } = await accounts.remember(idp, identity)
-      if (resource.claims.includes('groups') && isTooMuch(identity.claims)) {
-        const facts = { event: 'groups.omitted', account: accountId, groups: identity.claims.groups?.length }
-        log.warn(facts, 'too many groups for a token: they are left out')
-      }
       const grant = new provider.Grant({ accountId, clientId: client.id })
       grant.addOIDCScope(scopes.filter((scope) => OPENID_SCOPES.includes(scope)).join(' '))
       grant.addResourceScope(

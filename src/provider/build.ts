@@ -11,6 +11,7 @@ import type { Store } from '../store.ts'
 import { type Accounts, accessTokenClaims, asProviderAccount } from './accounts.ts'
 import { secretMatches } from './client-secrets.ts'
 import { clientFeatures, clientMetadataRules, introspectionClients } from './clients.ts'
+import { groupsFault } from './groups.ts'
 import { ENDPOINTS } from './metadata.ts'
 import { answered, type PersistencePolicy, persistence } from './persistence.ts'
 import { grantIdOf, prompts } from './prompts.ts'
@@ -104,13 +105,14 @@ export function buildProvider(parts: EngineParts): Provider {
     },
     async findAccount(ctx, id, token) {
       const account = await answered(accounts.find(id))
-      if (!account || !isRefresh(ctx, token)) return account && asProviderAccount(account)
+      if (!account) return undefined
+      if (!isRefresh(ctx, token)) return withGroups(asProviderAccount(account), token)
       // Here, because the library has judged the token by now and spends it next: what fails here costs nobody a token.
       if (!isAllowed(account.idp, token))
         throw new errors.InvalidGrant('the IdP is not allowed for this server any more')
       const verdict = await answered(parts.recheck(id))
       if ('over' in verdict) throw new errors.InvalidGrant('the identity provider no longer vouches for the user')
-      return asProviderAccount({ ...account, claims: verdict.claims ?? account.claims })
+      return withGroups(asProviderAccount({ ...account, claims: verdict.claims ?? account.claims }), token)
     },
     async extraTokenClaims(ctx, token) {
       if (token.kind !== 'AccessToken') return undefined
@@ -156,6 +158,19 @@ export function buildProvider(parts: EngineParts): Provider {
     const { resource } = (token ?? {}) as { resource?: unknown }
     const allowed = resources.named(String(resource))?.idps ?? config.idps.map(({ id }) => id)
     return allowed.includes(idp)
+  }
+
+  /** No token is better than one with groups that the user may have lost, and than one without those that the server asks
+   * for. Nothing ends: once the groups are known again, so is the user. @throws {errors.InvalidGrant} */
+  function withGroups(account: ReturnType<typeof asProviderAccount>, token: unknown) {
+    const { kind, consumed, resource } = (token ?? {}) as { kind?: unknown; consumed?: unknown; resource?: unknown }
+    if (kind !== 'AuthorizationCode' && (kind !== 'RefreshToken' || consumed !== undefined)) return account
+    for (const name of [resource].flat()) {
+      const named = resources.named(String(name))
+      const fault = named && groupsFault(named, account.profile)
+      if (fault) throw new errors.InvalidGrant(fault)
+    }
+    return account
   }
 
   const provider = new Provider(config.issuer, configuration)

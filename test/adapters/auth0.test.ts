@@ -7,7 +7,7 @@ import { newLogin } from '../support/login.ts'
 // organization, and claims of one's own have a namespace.
 const subject = {
   type: auth0,
-  options: { domain: 'acme.eu.auth0.com', clientId: 'abc', clientSecret: 'a secret' },
+  options: { domain: 'acme.eu.auth0.com', clientId: 'abc', clientSecret: 'a secret', backchannelLogout: true },
   idp: {
     issuer: 'https://acme.eu.auth0.com/',
     clientId: 'abc',
@@ -85,5 +85,10 @@ describe('auth0', () => {
     }
     expect(await scopeOf(true)).to.equal('openid profile email offline_access')
     expect(await scopeOf(false)).to.equal('openid profile email')
+  })
+
+  it('takes logout tokens only where the configuration says that they come', async () => {
+    const { backchannelLogout: _, ...options } = subject.options
+    expect((await bench({ ...subject, options })).adapter).not.to.have.property('loggedOut')
   })
 })

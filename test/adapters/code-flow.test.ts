@@ -34,6 +34,7 @@ describe('the shared code flow', () => {
       clientSecret: 'secret-of-the-client',
       scopes: ['openid', 'offline_access'],
       recheck: true,
+      backchannelLogout: true,
       identify: ({ claims }) => ({ subject: claims.sub, claims: standardClaims(claims) }),
       ...options,
     })
@@ -101,6 +102,16 @@ describe('the shared code flow', () => {
   })
 
   describe('a logout token', () => {
+    const loggedOut = (token: string) => {
+      const flow = open()
+      if (!flow.loggedOut) throw new Error('the flow takes no logout tokens')
+      return flow.loggedOut(token)
+    }
+
+    it('is taken only where the adapter says that the IdP posts them', () => {
+      expect(open({ backchannelLogout: undefined })).not.to.have.property('loggedOut')
+    })
+
     const good = () => ({
       iss: ISSUER,
       aud: 'consulate',
@@ -115,15 +126,15 @@ describe('the shared code flow', () => {
     it('tells who and which session is logged out', async () => {
       for (const typ of ['logout+jwt', 'application/logout+jwt', 'JWT', undefined]) {
         const token = await sign(good(), typ === undefined ? {} : { typ })
-        expect(await open().loggedOut(token)).to.deep.equal({ id: 'logout-1', subject: 'ada', session: 'session-1' })
+        expect(await loggedOut(token)).to.deep.equal({ id: 'logout-1', subject: 'ada', session: 'session-1' })
       }
     })
 
     it('may name a user or a session alone', async () => {
       const { sid: _, ...user } = good()
       const { sub: __, ...session } = good()
-      expect(await open().loggedOut(await sign(user))).to.deep.equal({ id: 'logout-1', subject: 'ada' })
-      expect(await open().loggedOut(await sign(session))).to.deep.equal({ id: 'logout-1', session: 'session-1' })
+      expect(await loggedOut(await sign(user))).to.deep.equal({ id: 'logout-1', subject: 'ada' })
+      expect(await loggedOut(await sign(session))).to.deep.equal({ id: 'logout-1', session: 'session-1' })
     })
 
     for (const [words, change] of [
@@ -140,21 +151,21 @@ describe('the shared code flow', () => {
       ['that names nobody', { sub: undefined, sid: undefined }],
       ['without jti', { jti: undefined }],
     ] as const) {
-      it(`is refused ${words}`, async () => refusal(open().loggedOut(await sign({ ...good(), ...change })), 'invalid'))
+      it(`is refused ${words}`, async () => refusal(loggedOut(await sign({ ...good(), ...change })), 'invalid'))
     }
 
     it('is refused as a token of another type', async () => {
       for (const typ of ['at+jwt', 'id_token+jwt']) {
-        await refusal(open().loggedOut(await sign(good(), { typ })), 'invalid')
+        await refusal(loggedOut(await sign(good(), { typ })), 'invalid')
       }
     })
 
     it('is refused when the IdP did not sign it', async () => {
       const kid = idp.keys[0]?.jwk.kid ?? ''
-      await refusal(open().loggedOut(await sign(good(), { kid }, await newKey())), 'invalid')
+      await refusal(loggedOut(await sign(good(), { kid }, await newKey())), 'invalid')
       const [, payload] = (await sign(good())).split('.')
-      await refusal(open().loggedOut(`${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload}.`), 'invalid')
-      await refusal(open().loggedOut('nonsense'), 'invalid')
+      await refusal(loggedOut(`${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload}.`), 'invalid')
+      await refusal(loggedOut('nonsense'), 'invalid')
     })
   })
 

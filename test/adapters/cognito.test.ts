@@ -73,4 +73,8 @@ describe('cognito', () => {
     expect(problem({ region: 'Frankfurt' })).to.match(/code of the region/)
     expect(problem({ region: 'us-gov-west-1', userPoolId: 'us-gov-west-1_Ab12' })).to.equal(undefined)
   })
+
+  it('takes no logout tokens, which Cognito does not send', async () => {
+    expect((await bench(subject)).adapter).not.to.have.property('loggedOut')
+  })
 })

@@ -18,6 +18,7 @@ const asksAgain = defineAdapter({
       clientSecret,
       scopes: ['openid', 'profile', 'email', 'offline_access'],
       recheck: true,
+      backchannelLogout: true,
       identify: ({ claims }) => ({ subject: claims.sub, claims: standardClaims(claims) }),
     }),
 })

@@ -84,4 +84,9 @@ describe('gitlab', () => {
     const { adapter } = await bench(subject)
     expect((await redirectOf(adapter, newLogin())).searchParams.get('scope')).to.equal('openid profile email')
   })
+
+  it('promises no logout, which GitLab has not', async () => {
+    const { adapter } = await bench(subject)
+    for (const part of ['endSession', 'loggedOut']) expect(adapter).not.to.have.property(part)
+  })
 })

@@ -85,4 +85,9 @@ describe('google', () => {
     expect(lab.adapter.refresh).to.equal(undefined)
     expect(await signIn(lab)).not.to.have.property('secret')
   })
+
+  it('promises no logout, which Google has not', async () => {
+    const { adapter } = await bench(subject)
+    for (const part of ['endSession', 'loggedOut']) expect(adapter).not.to.have.property(part)
+  })
 })

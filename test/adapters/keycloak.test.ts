@@ -7,7 +7,13 @@ import { newLogin } from '../support/login.ts'
 // `resource_access` of User Realm Role and User Client Role.
 const subject = {
   type: keycloak,
-  options: { baseUrl: 'https://sso.example.com', realm: 'Acme staff', clientId: 'consulate', clientSecret: 'a secret' },
+  options: {
+    baseUrl: 'https://sso.example.com',
+    realm: 'Acme staff',
+    clientId: 'consulate',
+    clientSecret: 'a secret',
+    backchannelLogout: true,
+  },
   idp: {
     issuer: 'https://sso.example.com/realms/Acme%20staff',
     clientId: 'consulate',
@@ -99,5 +105,10 @@ describe('keycloak', () => {
     expect(problem('https://sso.example.com/realms/acme')).to.match(/leave out \/realms/)
     expect(problem('http://sso.example.com')).to.be.a('string')
     expect(problem('https://sso.example.com/auth/')).to.equal(undefined)
+  })
+
+  it('takes logout tokens only where the configuration says that they come', async () => {
+    const { backchannelLogout: _, ...options } = subject.options
+    expect((await bench({ ...subject, options })).adapter).not.to.have.property('loggedOut')
   })
 })

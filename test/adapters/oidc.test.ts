@@ -4,7 +4,12 @@ import { adapterContract, bench, refused, signIn } from '../contract/adapter.con
 
 const subject = {
   type: oidc,
-  options: { issuer: 'https://idp.example.com', clientId: 'consulate', clientSecret: 'a secret: with/signs+' },
+  options: {
+    issuer: 'https://idp.example.com',
+    clientId: 'consulate',
+    clientSecret: 'a secret: with/signs+',
+    backchannelLogout: true,
+  },
   idp: {
     issuer: 'https://idp.example.com',
     clientId: 'consulate',
@@ -106,5 +111,10 @@ describe('oidc', () => {
       expect(problems({ issuer: 'https://idp.example.com/?a=b' })).to.match(/without a query/)
       expect(problems({ clientID: 'c' })).to.match(/Unrecognized key/)
     })
+  })
+
+  it('takes logout tokens only where the configuration says that they come', async () => {
+    const { backchannelLogout: _, ...options } = subject.options
+    expect((await bench({ ...subject, options })).adapter).not.to.have.property('loggedOut')
   })
 })

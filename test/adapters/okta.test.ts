@@ -7,7 +7,7 @@ import { newLogin } from '../support/login.ts'
 // After "OpenID Connect & OAuth 2.0 API" and "Customize tokens returned from Okta with a groups claim".
 const org = {
   type: okta,
-  options: { domain: 'acme.okta.com', clientId: '0oa1', clientSecret: 'a secret' },
+  options: { domain: 'acme.okta.com', clientId: '0oa1', clientSecret: 'a secret', backchannelLogout: true },
   idp: {
     issuer: 'https://acme.okta.com',
     clientId: '0oa1',
@@ -81,5 +81,10 @@ describe('okta', () => {
     const host = testHost({ fetch: idp.fetch, warn: (code) => warned.push(code) })
     await signIn({ idp, adapter: okta.open(okta.options.parse(org.options), host) })
     expect(warned).to.deep.equal(['no_refresh_token'])
+  })
+
+  it('takes logout tokens only where the configuration says that they come', async () => {
+    const { backchannelLogout: _, ...options } = org.options
+    expect((await bench({ ...org, options })).adapter).not.to.have.property('loggedOut')
   })
 })

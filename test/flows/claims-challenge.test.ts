@@ -34,7 +34,7 @@ describe('the claims challenge of an IdP', () => {
     scripted.finish = async (idp, { hints }) => {
       seen.push(hints)
       const challenge = challenges.shift()
-      if (challenge === undefined) return { subject: 'ada', claims: {} }
+      if (challenge === undefined) return { subject: 'ada', claims: { groups: [] } }
       throw new LoginRefused('denied', `${idp} wants more`, { challenge } as RefusedOptions)
     }
   })

@@ -1,7 +1,5 @@
 import { expect } from 'chai'
-import { z } from 'zod'
-import { defineAdapter } from '../../src/adapter.ts'
-import { authorizationRequest, obtainTokens, postJson, register, signIn } from '../support/client.ts'
+import { authorizationRequest, postJson, register, signIn } from '../support/client.ts'
 import { openConsent, press } from '../support/consent.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
@@ -83,41 +81,5 @@ describe('requests in other shapes', () => {
     const body = (await response.json()) as Record<string, string>
     expect([response.status, body.error]).to.deep.equal([400, 'invalid_client_metadata'])
     expect(body.error_description).to.include('JSON')
-  })
-
-  it('get tokens that servers can take, however many groups a user has', async () => {
-    let groups: string[] = []
-    const named = (count: number, length: number) =>
-      Array.from({ length: count }, (_, i) => `${i}`.padStart(length, 'g'))
-    const crowded = defineAdapter({
-      type: 'crowded',
-      options: z.strictObject({}),
-      open: () => ({
-        start: async () => ({ kind: 'form', title: 'Sign in', fields: [] }),
-        finish: async () => ({ subject: 'ada', claims: { groups } }),
-      }),
-    })
-    const full = await startIssuer({
-      adapters: [crowded],
-      config: (defaults) => ({ ...defaults, idps: [{ id: 'crowded', type: 'crowded', name: 'Crowded' }] }),
-    })
-    const client = await register(full.url)
-    const groupsOf = async () => {
-      const { access_token } = await obtainTokens(full.url, client)
-      const call = await fetch(`${full.url}/demo/mcp`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${access_token}` },
-      })
-      expect(call.status, 'the token is taken; the call has no body').to.not.be.oneOf([401, 431])
-      return JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString()).groups
-    }
-    groups = named(200, 20)
-    expect(await groupsOf()).to.have.length(200)
-    for (const tooMany of [named(201, 4), named(100, 100)]) {
-      groups = tooMany
-      expect(await groupsOf(), 'a part would be taken for all').to.equal(undefined)
-    }
-    await full.close()
-    expect(full.logged.filter(({ event }) => event === 'groups.omitted')).to.have.length(2)
   })
 })

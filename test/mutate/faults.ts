@@ -28,7 +28,8 @@ const oidc = fault('adapters/code-flow.ts', 'oidc')
 
 const CHECKS = 'const checks = { expectedState: login.state, pkceCodeVerifier: login.codeVerifier }'
 const VERIFY = '  return jwtVerify<Payload>(token, keys, {'
-const IMPORT = "import { decodeJwt, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose'"
+const IMPORT =
+  "import { decodeJwt, decodeProtectedHeader, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose'"
 const ALGORITHMS = '    algorithms: ALGORITHMS.filter((name) => offered.includes(name)),'
 const REQUIRED = "    requiredClaims: ['iss', 'aud', 'exp', 'iat', ...requiredClaims],\n  })"
 
@@ -78,17 +79,13 @@ export const FAULTS: readonly Fault[] = [
   token('a token without an end is believed', [REQUIRED, REQUIRED.replace("'exp', ", '')]),
   token("the computer's clock is used in place of the host's", ['    currentDate: host.now(),\n', '']),
   token('algorithms that the IdP does not use are accepted', [ALGORITHMS, '    algorithms: ALGORITHMS,']),
-  token(
-    'alg none is accepted',
-    [
-      VERIFY,
-      `  if (decodeProtectedHeader(token).alg === 'none') {
+  token('alg none is accepted', [
+    VERIFY,
+    `  if (decodeProtectedHeader(token).alg === 'none') {
     return Promise.resolve({ payload: decodeJwt<Payload>(token), protectedHeader: { alg: 'none' } } as never)
   }
 ${VERIFY}`,
-    ],
-    [IMPORT, IMPORT.replace('decodeJwt,', 'decodeJwt, decodeProtectedHeader,')],
-  ),
+  ]),
   token(
     'HS256 with the public key is accepted',
     [IMPORT, IMPORT.replace('decodeJwt,', 'decodeJwt, exportSPKI,')],
@@ -108,7 +105,7 @@ ${VERIFY}`,
   ),
   token(
     'the signature is not verified',
-    [IMPORT, IMPORT.replace('decodeJwt,', 'decodeJwt, decodeProtectedHeader, SignJWT,')],
+    [IMPORT, IMPORT.replace('decodeJwt,', 'decodeJwt, SignJWT,')],
     [ALGORITHMS, "    algorithms: ['HS256'],"],
     [
       VERIFY,
@@ -169,6 +166,12 @@ ${VERIFY}`,
   token('a logout token may be about anything (events)', [
     'if (!isObject(payload.events) || !isObject(payload.events[LOGOUT_EVENT]))',
     'if (payload.events === "")',
+  ]),
+  token('a logout token for another client makes us fetch', ['if (!isForUs)', 'if (isForUs === undefined)']),
+  token('a logout token of another issuer makes us fetch', ['if (!isOfIdp)', 'if (isOfIdp === undefined)']),
+  connection('each key id of a logout token makes us fetch', [
+    "const logoutKeys = createRemoteJWKSet(new URL(jwksUri ?? ''), { [jwksFetch]: fetch })",
+    'const logoutKeys = keys',
   ]),
   token('a logout token may be of any type', ['if (!LOGOUT_TYPES.includes(type))', 'if (type === "")']),
   token('a logout token may name nobody', ['if (!subject && !session)', 'if (subject === "")']),

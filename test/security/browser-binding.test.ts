@@ -11,7 +11,7 @@ const trusting = defineAdapter({
   options: z.strictObject({}),
   open: () => ({
     start: async () => ({ kind: 'form', title: 'Sign in', fields: [] }),
-    finish: async () => ({ subject: 'ada', claims: {} }),
+    finish: async () => ({ subject: 'ada', claims: { groups: [] } }),
   }),
 })
 

@@ -12,7 +12,8 @@ import { listen } from './issuer.ts'
 
 export interface Person {
   name: string
-  groups: string[]
+  /** Undefined when the company does not tell them. */
+  groups: string[] | undefined
   disabled?: boolean
   /** Answers under another name. */
   becomes?: string

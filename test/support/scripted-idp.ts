@@ -14,7 +14,10 @@ export function scriptedIdps(): ScriptedIdps {
   const begun: ScriptedIdps['begun'] = []
   const scripted: ScriptedIdps = {
     begun,
-    finish: async (idp) => ({ subject: 'ada', claims: { name: `Ada of ${idp}`, email: 'ada@example.com' } }),
+    finish: async (idp) => ({
+      subject: 'ada',
+      claims: { name: `Ada of ${idp}`, email: 'ada@example.com', groups: [] },
+    }),
     type: defineAdapter({
       type: 'scripted',
       options: z.strictObject({}),

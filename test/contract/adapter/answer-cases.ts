@@ -38,22 +38,34 @@ export function answerCases(endpoints: readonly Endpoint[]): readonly Case[] {
   )
 }
 
+/** Writes each character of a text as JSON may. */
+const escaped = (text: string) =>
+  Array.from(text, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')
+
+const echo = (name: string, words: string, body: (proofs: readonly string[]) => string): Case => ({
+  name: `token-error-${name}`,
+  words: `a token endpoint that repeats code, verifier and secret in its error${words}`,
+  outcome: 'invalid',
+  bend: ({ idp }) => {
+    idp.faults.answer = (at, response) => {
+      const form = idp.requests.at(-1)?.form
+      const proofs = [form?.get('code') ?? '', form?.get('code_verifier') ?? '', idp.clientSecret]
+      return at === 'token' ? new Response(body(proofs), { status: 400, ...JSON_TYPE }) : response
+    }
+  },
+  message: 'invalid_grant',
+})
+
 /** What is quoted back to us must not come out of us again. */
 export const ECHO_CASES: readonly Case[] = [
-  {
-    name: 'token-error-echo',
-    words: 'a token endpoint that repeats code, verifier and secret in its error',
-    outcome: 'invalid',
-    bend: ({ idp }) => {
-      idp.faults.answer = (at, response) => {
-        const form = idp.requests.at(-1)?.form
-        const words = `no ${form?.get('code')} by ${form?.get('code_verifier')} of ${idp.clientSecret}`
-        const body = { error: 'invalid_grant', error_description: words }
-        return at === 'token' ? Response.json(body, { status: 400 }) : response
-      }
-    },
-    message: 'invalid_grant',
-  },
+  echo('echo', '', (proofs) =>
+    JSON.stringify({ error: 'invalid_grant', error_description: `no ${proofs.join(' by ')}` }),
+  ),
+  echo(
+    'echo-escaped',
+    ', in escapes of JSON',
+    (proofs) => `{"error":"invalid_grant","error_description":"no ${proofs.map(escaped).join(' by ')}"}`,
+  ),
 ]
 
 export const secretCases = (endpoints: readonly Endpoint[]): readonly Case[] =>

@@ -63,6 +63,21 @@ export function logoutContract<Options extends z.ZodType>(subject: ContractSubje
       for (const text of ['', 'nonsense', 'a.b.c']) await refused(tell(lab, text), lab.idp, 'invalid')
     })
 
+    it('logout-flood: forged tokens make it fetch nothing when they are not for it, else its keys once', async () => {
+      const lab = await bench(subject)
+      const post = async (claims: ClaimSet, header: object = {}) => {
+        const token = await logoutToken(lab, clientId, claims, { alg: 'RS256', typ: 'logout+jwt', ...header })
+        await refused(tell(lab, token), lab.idp, 'invalid')
+      }
+      await post({ aud: 'other-client' })
+      await post({}, { typ: 'at+jwt' })
+      expect(lab.idp.requests).to.have.length(0)
+      await post({ iss: 'https://evil.test' })
+      expect(lab.idp.count('jwks')).to.equal(0)
+      for (let guess = 0; guess < 5; guess += 1) await post({}, { kid: `guess-${guess}` })
+      expect([lab.idp.count('discovery'), lab.idp.count('jwks')]).to.deep.equal([1, 1])
+    })
+
     it('logout-good: names the user by the subject of the sign-in, or the session of it', async () => {
       const lab = await bench(subject)
       lab.idp.user = { ...lab.idp.user, sid: 'session-1' }
@@ -94,5 +109,5 @@ async function logoutToken(
   const iss = String(idp.metadata.issuer)
   const own = { iss, aud, iat: seconds(0), exp: seconds(120), jti: 'logout-1', events: { [EVENT]: {} } }
   const claims = { ...own, sub: String(idp.user.sub), sid: 'session-1', ...change }
-  return new SignJWT(claims).setProtectedHeader({ ...header, kid: key.jwk.kid }).sign(privateKey)
+  return new SignJWT(claims).setProtectedHeader({ kid: key.jwk.kid, ...header }).sign(privateKey)
 }
