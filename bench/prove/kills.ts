@@ -19,7 +19,7 @@ const REOPEN_MS = 2000
 /** Of the clients, so many send each request twice at once. They may lose both answers, and so their grant. */
 const RACERS = 4
 /** Milliseconds; a spent token must not be good any more when it comes back after it. */
-const WINDOW = 20_000
+const WINDOW = 60_000
 
 interface Ledger {
   operations: number
