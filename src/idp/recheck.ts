@@ -53,6 +53,9 @@ const POLL_MS = 100
 /** Milliseconds to wait for what another process finds out. It may have died, and its lease is longer. */
 const WAIT_MS = 4000
 const FIRST_RETRY_MS = 30_000
+/** Milliseconds by which the clocks of servers may differ. What lies further ahead than its own span and this was written
+ * by a clock that went wrong, and must not keep anybody from asking. */
+const SKEW_MS = 15_000
 /** Tries to write against others who write at the same time. */
 const TRIES = 8
 /** Milliseconds until an answer that the store did not take is offered to it again, all within the lease. */
@@ -62,6 +65,7 @@ export function openRecheck(parts: RecheckParts): Recheck {
   const { secrets, grants, pauses, now } = parts
   const interval = parts.config.recheckSeconds * 1000
   const grace = parts.config.graceSeconds * 1000
+  const longestPause = Math.max(interval, FIRST_RETRY_MS)
   const running = new Map<string, Promise<Verdict>>()
 
   return {
@@ -103,8 +107,20 @@ export function openRecheck(parts: RecheckParts): Recheck {
 
   /** Whether there is nothing to ask, or to ask with. Beyond the grace the IdP gets a chance at each use. */
   function settled({ secret, goodAt, retryAt, ended }: Standing): boolean {
-    if (ended || secret === undefined || now() - goodAt < interval) return true
-    return now() < retryAt && now() - goodAt < grace
+    if (ended || secret === undefined || ageOf(goodAt) < interval) return true
+    const pause = retryAt - now()
+    return pause > 0 && pause <= longestPause + SKEW_MS && ageOf(goodAt) < grace
+  }
+
+  function ageOf(goodAt: number): number {
+    const age = now() - goodAt
+    return age < -SKEW_MS ? interval : age
+  }
+
+  /** Still so for a while after its end: the clock of whoever asks may be behind. */
+  function isLeased({ leasedUntil }: Standing): boolean {
+    const left = leasedUntil - now()
+    return left > -SKEW_MS && left <= LEASE_MS + SKEW_MS
   }
 
   async function judge(accountId: string, standing: Standing): Promise<Verdict> {
@@ -114,7 +130,7 @@ export function openRecheck(parts: RecheckParts): Recheck {
       await secrets.forget(accountId, standing.signIn)
       return { over: standing.ended }
     }
-    const age = now() - standing.goodAt
+    const age = ageOf(standing.goodAt)
     if (age < interval) return { claims: standing.claims }
     parts.unconfirmed(age >= grace, facts)
     return age < grace ? { claims: standing.claims } : { over: 'unconfirmed' }
@@ -127,10 +143,10 @@ export function openRecheck(parts: RecheckParts): Recheck {
     while (known && performance.now() < until) {
       const { standing }: Known = known
       if (settled(standing)) return judge(accountId, standing)
-      if (standing.leasedUntil > now()) await sleep(POLL_MS)
+      if (isLeased(standing)) await sleep(POLL_MS)
       else {
         const facts = { idp: standing.idp, account: accountId }
-        if (!pauses.mayAsk(standing.idp) && now() - standing.goodAt < grace) {
+        if (!pauses.mayAsk(standing.idp) && ageOf(standing.goodAt) < grace) {
           parts.told('skipped', facts)
           return judge(accountId, standing)
         }
@@ -209,7 +225,7 @@ export function openRecheck(parts: RecheckParts): Recheck {
     }
     if (isFinal(answer.result)) return { ...rest, ended: answer.result, leasedUntil: 0 }
     const failures = standing.failures + 1
-    const pause = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10), Math.max(interval, FIRST_RETRY_MS))
+    const pause = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10), longestPause)
     const { secret: renewed = secret } = answer
     return {
       ...rest,

@@ -23,6 +23,7 @@ function labWith(changes: Partial<Standing>, refresh = true) {
   }
   const known = { standing, record: {} } as Known
   let looks = 0
+  let leased = 0
   const done: string[] = []
   const secrets: Secrets = {
     read: async () => known,
@@ -31,7 +32,10 @@ function labWith(changes: Partial<Standing>, refresh = true) {
       return known
     },
     begin: unused,
-    change: unused,
+    async change() {
+      leased += 1
+      throw new Error('the question is not asked here')
+    },
     discard: unused,
     forget: async () => void done.push('forgot'),
   }
@@ -54,7 +58,7 @@ function labWith(changes: Partial<Standing>, refresh = true) {
     apart: (work) => work(),
     now: Date.now,
   })
-  return { verdict: () => recheck.check('account'), looks: () => looks, done }
+  return { verdict: () => recheck.check('account'), looks: () => looks, leased: () => leased, done }
 }
 
 describe('a process that asks about a user and dies', () => {
@@ -64,12 +68,36 @@ describe('a process that asks about a user and dies', () => {
   ] as const) {
     it(`holds others up for about four seconds: who comes ${when}`, async function () {
       this.timeout(20_000)
-      const lab = labWith({ goodAt: Date.now() - age, leasedUntil: Date.now() + MINUTE })
+      const lab = labWith({ goodAt: Date.now() - age, leasedUntil: Date.now() + 8000 })
       expect(await lab.verdict()).to.deep.equal(verdict)
       // Ten in a second, and far fewer than the lease has.
       expect(lab.looks()).to.be.within(1, 45)
     })
   }
+})
+
+describe('a clock that went wrong', () => {
+  const HOUR = 60 * MINUTE
+  const asked = async (changes: (now: number) => Partial<Standing>) => {
+    const lab = labWith(changes(Date.now()))
+    await lab.verdict().catch(() => undefined)
+    return lab.leased()
+  }
+
+  for (const [what, changes] of Object.entries({
+    'vouched for a user in the future': (now: number) => ({ goodAt: now + 24 * HOUR }),
+    'leased the question for an hour': (now: number) => ({ goodAt: now - 20 * MINUTE, leasedUntil: now + HOUR }),
+    'put off the next question for a day': (now: number) => ({ goodAt: now - 20 * MINUTE, retryAt: now + 24 * HOUR }),
+  })) {
+    it(`does not keep others from asking when it ${what}`, async () => {
+      expect(await asked(changes)).to.equal(1)
+    })
+  }
+
+  it('that is twelve seconds ahead does not ask beside one that asks', async function () {
+    this.timeout(20_000)
+    expect(await asked((now) => ({ goodAt: now - 20 * MINUTE, leasedUntil: now - 2000 }))).to.equal(0)
+  })
 })
 
 describe('an end of access that was not carried out yet', () => {
