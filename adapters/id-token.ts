@@ -43,9 +43,11 @@ export async function verifyIdToken(
   ) {
     throw new LoginRefused('invalid', 'the token was given to another client (azp)')
   }
-  const { kid } = protectedHeader
-  const key = kid ? expected.connection.keys.jwks()?.keys.find((each) => each.kid === kid) : undefined
-  return { claims: payload, signingKey: key && { ...key } }
+  const { kid, alg } = protectedHeader
+  const published = expected.connection.keys.jwks()?.keys ?? []
+  // The one that jose verified with: of two keys with one id it takes that of the algorithm, and refuses any more.
+  const [key, another] = published.filter((each) => kid && each.kid === kid && (each.alg ?? alg) === alg)
+  return { claims: payload, signingKey: key && !another ? { ...key } : undefined }
 }
 
 /** Verifies a logout token. Anybody can post one, so what costs nothing is looked at before anything is fetched for it.
