@@ -9,7 +9,7 @@ const RECORD: StoredRecord = {
   id: 'plain-id',
   payload: 'plain payload',
   accountId: 'plain-account',
-  expiresAt: Date.now() + 600_000,
+  expiresAt: Date.now() + 86_400_000,
 }
 
 describe('the sealed store replaces', () => {

@@ -20,8 +20,10 @@ export async function put(
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const outcome = await write(records, record, mode, now)
     if (outcome !== 'blocked') return outcome === 'written'
-    // What stands in the way may be expired, and then it is not there. Or, for an upsert, it came this moment.
-    if (!(await dropExpired(records, record, now)) && mode !== 'upsert') return false
+    // What stands in the way may be expired, and then it is not there.
+    if (await dropExpired(records, record, now)) continue
+    // Or, for an upsert, it is this record, and came this moment.
+    return mode === 'upsert' && (await write(records, record, 'update', now)) === 'written'
   }
   return false
 }
