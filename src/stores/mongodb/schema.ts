@@ -124,7 +124,8 @@ async function indexes(records: Collection<Document>): Promise<ReadonlyMap<strin
   }
 }
 
-/** Codes of engines that are not MongoDB itself: not implemented, cannot create index, no such command, bad value. */
+/** By code, as engines that are not MongoDB itself answer: NotImplemented, CannotCreateIndex, CommandNotFound,
+ * CommandNotSupported, BadValue. */
 const UNSUPPORTED = new Set<unknown>([238, 67, 59, 115, 2])
 
 /** Answers false when the engine does not know this kind of index. */

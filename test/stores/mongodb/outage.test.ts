@@ -109,7 +109,12 @@ describe('a MongoDB that is away', function () {
 
   it('has everything that was acknowledged after it was killed while it was written to', async function () {
     const { program } = await engineHere()
-    if (!program) return this.skip()
+    if (!program) {
+      console.error(
+        `\n  !! NOT RUN, this MongoDB was not started by the tests: "${this.test?.title}". Set MONGOD_BINARY instead.\n`,
+      )
+      return this.skip()
+    }
     const direct = await openMongoStore({ url: db.url })
     const acknowledged: string[] = []
     let stopped = false
