@@ -9,18 +9,30 @@
 import type { JWTPayload } from 'jose'
 import * as oidc from 'openid-client'
 import { type Claims, type Identity, type IdpAdapter, type Login, LoginRefused } from '../src/adapter.ts'
-import { callbackUrl } from './callback.ts'
-import { type Connection, connector, requireEndpoint, type ServerOptions } from './connection.ts'
-import { type ClientSecretMethod, type Credential, clientSecret, publicClient, rotating } from './credentials.ts'
-import { type IdTokenClaims, type SigningKey, verifyIdToken, verifyLogoutToken } from './id-token.ts'
-import { hostFetch, type IdpError, idpErrorOf, keeping, type LibraryFetch, refusing } from './refusals.ts'
+import { callbackUrl } from './code-flow/callback.ts'
+import { type Connection, connector, requireEndpoint, type ServerOptions } from './code-flow/connection.ts'
+import {
+  type ClientSecretMethod,
+  type Credential,
+  clientSecret,
+  publicClient,
+  rotating,
+} from './code-flow/credentials.ts'
+import { type IdTokenClaims, type SigningKey, verifyIdToken, verifyLogoutToken } from './code-flow/id-token.ts'
+import { hostFetch, type IdpError, idpErrorOf, keeping, type LibraryFetch, refusing } from './code-flow/refusals.ts'
 
-export { assertionFile, type ClientSecretMethod, type Credential, clientSecret, privateKeyJwt } from './credentials.ts'
-export type { IdTokenClaims } from './id-token.ts'
-export { type OAuth2FlowOptions, oauth2Flow } from './oauth2-flow.ts'
-export { hostName, httpsUrl, textList } from './options.ts'
-export { type IdpError, idpWords } from './refusals.ts'
-export type { Api } from './rest-api.ts'
+export {
+  assertionFile,
+  type ClientSecretMethod,
+  type Credential,
+  clientSecret,
+  privateKeyJwt,
+} from './code-flow/credentials.ts'
+export type { IdTokenClaims } from './code-flow/id-token.ts'
+export { type OAuth2FlowOptions, oauth2Flow } from './code-flow/oauth2-flow.ts'
+export { hostName, httpsUrl, textList } from './code-flow/options.ts'
+export { type IdpError, idpWords } from './code-flow/refusals.ts'
+export type { Api } from './code-flow/rest-api.ts'
 
 export interface OidcFlowOptions extends ServerOptions {
   /** Absent for a public client, which PKCE alone protects. */

@@ -1,8 +1,8 @@
 /** Amazon Cognito: one user pool. Its domain needs no setting: the discovery document names it. */
 import { z } from 'zod'
 import { defineAdapter } from '../src/adapter.ts'
+import { textList } from './code-flow/options.ts'
 import { oidcFlow, standardClaims } from './code-flow.ts'
-import { textList } from './options.ts'
 
 export const cognito = defineAdapter({
   type: 'cognito',

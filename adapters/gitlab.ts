@@ -1,8 +1,8 @@
 /** GitLab: gitlab.com, or one of your own. */
 import { z } from 'zod'
 import { defineAdapter, LoginRefused } from '../src/adapter.ts'
+import { httpsUrl } from './code-flow/options.ts'
 import { oidcFlow, standardClaims } from './code-flow.ts'
-import { httpsUrl } from './options.ts'
 
 const GITLAB = 'https://gitlab.com'
 

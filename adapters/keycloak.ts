@@ -1,8 +1,8 @@
 /** Keycloak: one realm, with its groups, realm roles and client roles. */
 import { z } from 'zod'
 import { defineAdapter, LoginRefused } from '../src/adapter.ts'
+import { httpsUrl, textList } from './code-flow/options.ts'
 import { type IdTokenClaims, oidcFlow, standardClaims } from './code-flow.ts'
-import { httpsUrl, textList } from './options.ts'
 
 const Roles = z.object({ roles: z.unknown() })
 

@@ -48,8 +48,26 @@ export const places: Readonly<Record<string, Borders>> = {
     allowed: ['./oidc.ts', './entra/graph.ts', '../src/adapter.ts', 'zod', 'jose', 'openid-client', 'node:crypto'],
   },
   'adapters/x/y.ts': {
-    refused: [...ENGINES, '../../src/url.ts', '../../src/index.ts', '../../test/x.ts', 'node:fs', 'undici', 'koa'],
-    allowed: ['./z.ts', '../code-flow.ts', '../../src/adapter.ts', 'zod', 'jose', 'openid-client', 'node:crypto'],
+    refused: [
+      ...ENGINES,
+      '../../src/url.ts',
+      '../../src/index.ts',
+      '../../test/x.ts',
+      '../entra/graph.ts',
+      'node:fs',
+      'undici',
+      'koa',
+    ],
+    allowed: [
+      './z.ts',
+      '../code-flow.ts',
+      '../code-flow/options.ts',
+      '../../src/adapter.ts',
+      'zod',
+      'jose',
+      'openid-client',
+      'node:crypto',
+    ],
   },
   'src/mcp/x.ts': {
     refused: [

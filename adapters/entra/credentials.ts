@@ -1,6 +1,6 @@
 /** From the configured credentials to those of the shared flow, and a word to the operator before one ends. */
 import type { Host } from '../../src/adapter.ts'
-import { assertionFile, type Credential, clientSecret, privateKeyJwt } from '../credentials.ts'
+import { assertionFile, type Credential, clientSecret, privateKeyJwt } from '../code-flow/credentials.ts'
 import { readCertificate } from './certificate.ts'
 import type { EntraOptions } from './options.ts'
 

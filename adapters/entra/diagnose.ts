@@ -1,7 +1,7 @@
 /** What usually goes wrong between us and Entra, looked at one thing after the other for `consulate doctor`. */
 import type { Finding, Host } from '../../src/adapter.ts'
-import { discoveryUrl, requireEndpoint } from '../connection.ts'
-import type { Credential } from '../credentials.ts'
+import { discoveryUrl, requireEndpoint } from '../code-flow/connection.ts'
+import type { Credential } from '../code-flow/credentials.ts'
 import { daysLeft, endWords } from './credentials.ts'
 import { permissionFor } from './graph.ts'
 import type { EntraOptions } from './options.ts'

@@ -1,7 +1,7 @@
 /** From what Entra answers to a refusal with a reason, words for the user and a line for the operator's log. */
 import { type Advice, LoginRefused } from '../../src/adapter.ts'
+import { idpWords } from '../code-flow/refusals.ts'
 import type { IdpError } from '../code-flow.ts'
-import { idpWords } from '../refusals.ts'
 import { AADSTS, type AadstsRow } from './aadsts.ts'
 
 const BY_CODE = new Map(AADSTS.flatMap((row) => row.codes.map((code) => [code, row] as const)))

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { hostFetch } from '../../adapters/refusals.ts'
+import { hostFetch } from '../../adapters/code-flow/refusals.ts'
 import { testHost } from '../support/host.ts'
 
 /** What the libraries see of an answer to a token request with this secret. */

@@ -8,8 +8,8 @@ const keycloak = fault('adapters/keycloak.ts', 'keycloak')
 const cognito = fault('adapters/cognito.ts', 'cognito')
 const gitlab = fault('adapters/gitlab.ts', 'gitlab')
 const github = fault('adapters/github.ts', 'github')
-const oauth2 = fault('adapters/oauth2-flow.ts', 'oauth2-flow', 'github')
-const api = fault('adapters/rest-api.ts', 'oauth2-flow', 'github')
+const oauth2 = fault('adapters/code-flow/oauth2-flow.ts', 'oauth2-flow', 'github')
+const api = fault('adapters/code-flow/rest-api.ts', 'oauth2-flow', 'github')
 
 export const ADAPTER_FAULTS: readonly Fault[] = [
   google('Google: the hosted domain is not looked at', ['if (!anyDomain && (hosted', 'if (hosted === "" && (hosted']),

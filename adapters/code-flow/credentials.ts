@@ -6,7 +6,7 @@
  */
 import { type CryptoKey, type JWTHeaderParameters, type KeyObject, SignJWT } from 'jose'
 import * as oidc from 'openid-client'
-import { type Host, LoginRefused } from '../src/adapter.ts'
+import { type Host, LoginRefused } from '../../src/adapter.ts'
 import { idpErrorOf } from './refusals.ts'
 
 /** One credential of ours at the IdP. */

@@ -8,7 +8,7 @@
  */
 import * as oidc from 'openid-client'
 import { z } from 'zod'
-import { type Hints, type Host, type Identity, type IdpAdapter, LoginRefused } from '../src/adapter.ts'
+import { type Hints, type Host, type Identity, type IdpAdapter, LoginRefused } from '../../src/adapter.ts'
 import { callbackUrl } from './callback.ts'
 import { type ClientSecretMethod, clientSecret } from './credentials.ts'
 import { hostFetch, type IdpError, keeping, refusing } from './refusals.ts'

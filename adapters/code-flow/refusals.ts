@@ -4,7 +4,7 @@
  * Owns the choice of the reason, and messages fit for a log. What is checked is left to `code-flow.ts`.
  */
 import { AuthorizationResponseError, ResponseBodyError } from 'openid-client'
-import { type Host, isLoginRefused, LoginRefused } from '../src/adapter.ts'
+import { type Host, isLoginRefused, LoginRefused } from '../../src/adapter.ts'
 
 export type LibraryFetch = (url: string, init: LibraryInit) => Promise<Response>
 

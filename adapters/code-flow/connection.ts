@@ -5,7 +5,7 @@
  */
 import { createRemoteJWKSet, customFetch as jwksFetch } from 'jose'
 import * as oidc from 'openid-client'
-import { type Host, LoginRefused } from '../src/adapter.ts'
+import { type Host, LoginRefused } from '../../src/adapter.ts'
 import { hostFetch, type LibraryFetch } from './refusals.ts'
 
 export interface ServerOptions {

@@ -3,7 +3,7 @@
  * Back-Channel Logout 1.0 section 2.6). The one place that verifies them; who they name is left to the adapter.
  */
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose'
-import { type Host, LoginRefused, type LogoutNotice } from '../src/adapter.ts'
+import { type Host, LoginRefused, type LogoutNotice } from '../../src/adapter.ts'
 import { type Connection, SKEW_SECONDS } from './connection.ts'
 
 /** Claims of a verified ID token, with those of userinfo added where it has none of that name. */

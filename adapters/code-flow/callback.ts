@@ -1,5 +1,5 @@
 /** What the browser brings back from an IdP, before anything else is read in it. */
-import { type Login, LoginRefused } from '../src/adapter.ts'
+import { type Login, LoginRefused } from '../../src/adapter.ts'
 
 /**
  * The answer as it would arrive at the registered redirect URI, whatever a proxy made of the request's own.

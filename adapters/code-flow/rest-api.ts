@@ -5,7 +5,7 @@
  * adapter what to ask and what the answers say.
  */
 import type { z } from 'zod'
-import { type Host, LoginRefused } from '../src/adapter.ts'
+import { type Host, LoginRefused } from '../../src/adapter.ts'
 import { hostFetch } from './refusals.ts'
 
 export interface ApiOptions {
