@@ -23,7 +23,7 @@ const WINDOW = 60_000
 
 interface Ledger {
   operations: number
-  lost: string[]
+  readonly lost: { readonly clientId: string; readonly at: number }[]
   doubled: string[]
   retried: number
   replayed: number
@@ -57,7 +57,8 @@ export async function proveKills(store: StoreName, scale: number, seed: number):
     }
     stopped = true
     await Promise.all(clients)
-    if (ledger.lost.length > 0) console.error(await causes(lab))
+    await sleep(500)
+    for (const { clientId, at } of ledger.lost.slice(0, 5)) console.error(await history(lab, clientId, at))
     for (const [token, times] of ledger.good) {
       if (times > 2) ledger.doubled.push(`a token (${token.slice(0, 4)}…) was good ${times} times`)
     }
@@ -67,7 +68,7 @@ export async function proveKills(store: StoreName, scale: number, seed: number):
   }
   const opened = Math.max(...lab.issuers.flatMap((issuer) => issuer.opened))
   const started = Math.max(...lab.issuers.flatMap((issuer) => issuer.started))
-  for (const line of [...ledger.lost, ...ledger.doubled].slice(0, 20)) console.error(line)
+  for (const line of ledger.doubled.slice(0, 20)) console.error(line)
   return {
     ok: ledger.lost.length === 0 && ledger.doubled.length === 0 && opened <= REOPEN_MS,
     figures: [
@@ -91,14 +92,11 @@ async function startAgain(issuer: IssuerProcess): Promise<void> {
   }
 }
 
-/** What the issuers logged about refused grants, which clients are not told. */
-async function causes({ logFile }: Lab): Promise<string> {
-  await sleep(500)
-  const lines = (await readFile(logFile, 'utf8')).split('\n')
-  return lines
-    .filter((line) => line.includes('invalid_grant'))
-    .slice(-5)
-    .join('\n')
+/** What the issuers logged about a client in the seconds before it was refused. */
+async function history({ logFile }: Lab, clientId: string, at: number): Promise<string> {
+  const lines = (await readFile(logFile, 'utf8')).split('\n').filter((line) => line.includes(clientId))
+  const until = lines.filter((line) => Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? '') <= at + 500)
+  return until.slice(-8).join('\n')
 }
 
 /** One client: it refreshes, and with what it has last when an answer was lost; now and then it connects anew. */
@@ -139,7 +137,7 @@ async function live(
     )
     first ??= { token: spent, at: performance.now() }
     token = answers.find((answer) => answer !== undefined)
-    if (token === undefined && !racer) ledger.lost.push('a token that had no answer yet was refused')
+    if (token === undefined && !racer) ledger.lost.push({ clientId: client.client_id, at: Date.now() })
     ledger.operations += times
   }
 }

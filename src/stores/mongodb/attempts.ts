@@ -19,14 +19,16 @@ const ATTEMPTS = 3
  * that is away. */
 const DEADLINE_MS = 2500
 
-/** Runs a verb, which is told which attempt it is, from 1. */
+/** Runs a verb, which is told which attempt it is, from 1. None is begun that nobody would wait for. */
 export async function attempts<T>(verb: (attempt: number) => Promise<T>, repetition: Repetition): Promise<T> {
+  const deadline = performance.now() + DEADLINE_MS
   for (let attempt = 1; ; attempt++) {
     try {
       return await verb(attempt)
     } catch (error) {
       if (attempt === ATTEMPTS || !mayRepeat(error, repetition)) throw error
       await sleep(20 * attempt)
+      if (performance.now() > deadline) throw error
     }
   }
 }
