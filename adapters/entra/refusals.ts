@@ -12,7 +12,6 @@ const TITLES: Readonly<Record<AadstsRow['act'], string>> = {
   operator: 'Signing in with Microsoft is not set up correctly',
   wait: 'Microsoft cannot sign you in right now',
 }
-const MAX_CHALLENGE = 4096
 
 export interface Place {
   readonly authority: string
@@ -43,11 +42,11 @@ export function refusesCredential(error: IdpError): boolean {
 export function explainer(place: Place): (error: IdpError, recheck?: boolean) => LoginRefused | undefined {
   return (error, recheck = false) => {
     const { code, row } = aadstsOf(error) ?? {}
-    const challenge = challengeOf(error)
-    if (!row && challenge === undefined) return undefined
-    const challenged = challenge !== undefined && { challenge }
+    // The challenge of a Conditional Access policy. Whether it can be followed is the host's to judge.
+    const { claims } = error.members
+    const challenged = typeof claims === 'string' && { challenge: claims }
     // What a new sign-in could answer is a decision, not a fault.
-    if (!row) return new LoginRefused('denied', idpWords(error), { ...challenged })
+    if (!row) return challenged ? new LoginRefused('denied', idpWords(error), challenged) : undefined
     const remedy = filled(row.remedy, place)
     const message = `AADSTS${code}: ${row.cause} ${remedy} (${idpWords(error)})`
     const reason = recheck && row.everyone ? 'unavailable' : row.reason
@@ -76,15 +75,4 @@ export function consentUrl({ authority, tenant, clientId, redirectUri }: Place):
 
 export function filled(remedy: string, { clientId, redirectUri }: Pick<Place, 'clientId' | 'redirectUri'>): string {
   return remedy.replaceAll('{redirectUri}', redirectUri.href).replaceAll('{clientId}', clientId)
-}
-
-/** The claims challenge of a Conditional Access policy, which a new sign-in hands back to Entra. */
-function challengeOf({ members: { claims } }: IdpError): string | undefined {
-  if (typeof claims !== 'string' || claims.length > MAX_CHALLENGE) return undefined
-  try {
-    const parsed: unknown = JSON.parse(claims)
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? claims : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -1,5 +1,6 @@
 /** The whole issuer in front of Entra as a second process: sign-in, offboarding, and what people read when it fails. */
 import { expect } from 'chai'
+import { CHALLENGE_KIND } from '../../src/idp/challenges.ts'
 import { authorizationRequest, browserFor, register, signIn } from '../support/client.ts'
 import { audited, Connected, INTERVAL } from '../support/company-issuer.ts'
 import { CLIENT_ID, ENGINEERING, type Entra, SECRET, startEntra, TENANT } from '../support/entra/index.ts'
@@ -9,6 +10,7 @@ describe('an issuer in front of Entra', function () {
   this.timeout(60_000)
   let entra: Entra
   let issuer: TestIssuer
+  let ahead = 0
 
   before(async () => {
     entra = await startEntra()
@@ -16,6 +18,7 @@ describe('an issuer in front of Entra', function () {
   after(() => entra.stop())
   beforeEach(async () => {
     await entra.reset()
+    ahead = 0
     const at = { authority: entra.origin, graph: entra.origin, allowInsecure: true }
     const idp = { tenant: TENANT, clientId: CLIENT_ID, clientSecret: SECRET, groups: { cacheSeconds: 0 }, ...at }
     issuer = await startIssuer({
@@ -32,7 +35,8 @@ describe('an issuer in front of Entra', function () {
   /** Both clocks, as time passes for everybody. */
   const pass = async (by: number) => {
     issuer.advance(by)
-    await entra.set({ behaviour: { clockAhead: by } })
+    ahead += by
+    await entra.set({ behaviour: { clockAhead: ahead } })
   }
 
   it('connects a client of one of its people, with name and groups in the token', async () => {
@@ -64,6 +68,84 @@ describe('an issuer in front of Entra', function () {
     await pass(INTERVAL)
     await entra.set({ behaviour: { down: 503 } })
     expect((await ada.refresh()).status).to.equal(200)
+  })
+
+  describe('that demands more of somebody while their client refreshes (Conditional Access)', () => {
+    const DAY = 86_400_000
+    const waiting = () => issuer.store.count(CHALLENGE_KIND)
+    /** The authorization requests that Entra has seen since the last look. */
+    let looked = 0
+    const begun = async () => {
+      const all = (await entra.seen()).filter(({ path }) => path.endsWith('/authorize'))
+      const fresh = all.slice(looked)
+      looked = all.length
+      return fresh.map(({ parameters }) => parameters)
+    }
+    const demand = async (conditionalAccess: 'second factor at refresh' | 'off', policy = 'policy-1') =>
+      entra.set({ behaviour: { conditionalAccess, policy } })
+    /** Connects somebody and has the next re-check demand more of them. */
+    const challenged = async (visitor: string, policy?: string) => {
+      const client = await connect(visitor)
+      await demand('second factor at refresh', policy)
+      await pass(INTERVAL)
+      const { status, body } = await client.refresh()
+      expect([status, body.error]).to.deep.equal([400, 'invalid_grant'])
+      await begun()
+    }
+    beforeEach(() => {
+      looked = 0
+    })
+
+    it('takes what it demands to their next sign-in, which then holds, with one consent', async () => {
+      await challenged('ada')
+      expect(await waiting()).to.equal(1)
+      const again = await connect('ada')
+      const [first, second, ...more] = await begun()
+      expect([first?.claims, more]).to.deep.equal([undefined, []])
+      expect(second?.claims).to.contain('polids')
+      // So that the demand meets the person it is about, whoever else is signed in there.
+      expect(second?.login_hint).to.equal('ada@contoso.com')
+      expect([await waiting(), audited(issuer, 'consent.given').length]).to.deep.equal([0, 2])
+      await pass(INTERVAL)
+      expect((await again.refresh()).status).to.equal(200)
+      await connect('ada')
+      expect((await begun()).map(({ claims }) => claims)).to.deep.equal([undefined])
+    })
+
+    it('demands it of nobody else', async () => {
+      await challenged('ada')
+      await connect('grace')
+      expect((await begun()).map(({ claims }) => claims)).to.deep.equal([undefined])
+      expect(await waiting()).to.equal(1)
+    })
+
+    it('waits for a day, and not for ever', async () => {
+      await challenged('ada')
+      await pass(DAY)
+      await connect('ada')
+      expect((await begun()).map(({ claims }) => claims)).to.deep.equal([undefined])
+    })
+
+    it('is not met by whoever answers in their place, and sends a browser there once and no more', async () => {
+      await challenged('ada')
+      await demand('off')
+      await challenged('grace', 'policy-2')
+      // Ada begins, and at the second question Grace answers, of whom something else is demanded.
+      await entra.set({ behaviour: { visitor: 'ada', visitorAsked: 'grace' } })
+      await Connected.by('ada', issuer.url)
+      expect((await begun()).map(({ claims }) => claims?.match(/policy-\d/)?.[0])).to.deep.equal([
+        undefined,
+        'policy-1',
+      ])
+      expect(await waiting()).to.equal(2)
+    })
+
+    it('keeps it sealed, under no name of theirs', async () => {
+      await challenged('ada')
+      const { records } = await issuer.store.list({ kind: CHALLENGE_KIND, limit: 10 })
+      expect(records).to.have.length(1)
+      expect(JSON.stringify(records)).not.to.match(/polids|policy-1|access_token/)
+    })
   })
 
   for (const code of [65004, 50105, 90094]) {

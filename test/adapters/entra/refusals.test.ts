@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import type { IdpError } from '../../../adapters/code-flow.ts'
 import { AADSTS } from '../../../adapters/entra/aadsts.ts'
+import { challengeIn } from '../../../adapters/entra/graph.ts'
 import { explainer, filled, refusesCredential } from '../../../adapters/entra/refusals.ts'
 import type { Refusal } from '../../../src/adapter.ts'
 import { newLogin } from '../../support/login.ts'
@@ -172,16 +173,34 @@ describe('the errors of Entra', () => {
       expect((await refused(opened.adapter.refresh?.(ada), 'denied')).challenge).to.contain('polids')
     })
 
+    it('is read where Graph has one for us, at a sign-in and at a re-check', async () => {
+      const opened = lab.open({ groups: { from: 'graph', cacheSeconds: 0 } })
+      const ada = await signIn(lab, opened)
+      await lab.entra.set({ behaviour: { graphDemands: true } })
+      expect((await refused(opened.adapter.refresh?.(ada), 'denied', /Graph/)).challenge).to.contain('polids')
+      const { challenge = '' } = await refused(signIn(lab, opened), 'denied', /Graph/)
+      expect((await signIn(lab, opened, { claims: challenge })).subject).to.equal(ada.subject)
+    })
+
+    for (const [header, challenge] of [
+      ['Bearer claims="eyJhIjp7fX0="', '{"a":{}}'],
+      ['Bearer realm="x, claims=\\"bm8=\\"", error="insufficient_claims", claims="eyJhIjp7fX0"', '{"a":{}}'],
+      ['Bearer error="insufficient_claims", claims="not base64!"', undefined],
+      ['Bearer error="invalid_token"', undefined],
+      ['Basic claims="eyJhIjp7fX0="', undefined],
+    ] as const) {
+      it(`is what Graph says by ${header}`, () => expect(challengeIn(header)).to.equal(challenge))
+    }
+
     it('is passed on with an error that the table does not have, too', () => {
       const refusal = explain(errorOf(1234567, { claims: '{"id_token":{}}' }))
       expect(refusal).to.include({ reason: 'denied', challenge: '{"id_token":{}}' })
     })
 
-    for (const claims of ['no json', '"text"', '[]', 'null', 7, `{"a":"${'x'.repeat(5000)}"}`]) {
-      it(`is nothing but a JSON object of a sane size, not ${String(claims).slice(0, 12)}`, () => {
-        expect(explain(errorOf(50076, { claims }))?.challenge).to.equal(undefined)
-      })
-    }
+    it('is passed on as it came, for the host to judge, and is nothing but text', () => {
+      expect(explain(errorOf(50076, { claims: 'no json' }))?.challenge).to.equal('no json')
+      for (const code of [50076, 1234567]) expect(explain(errorOf(code, { claims: 7 }))?.challenge).to.equal(undefined)
+    })
   })
 
   it('never come from a resource parameter or a scope of the MCP client, since none is sent', async () => {

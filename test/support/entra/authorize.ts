@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { PERSONAL_ACCOUNTS, type Person } from './directory.ts'
 import { Aadsts, errorBody } from './errors.ts'
-import { CHALLENGE, grantedScopes, type Place, personOf, type Service } from './token.ts'
+import { challengeOf, grantedScopes, type Place, personOf, type Service } from './token.ts'
 
 export interface Shown {
   readonly status: number
@@ -46,7 +46,9 @@ export function authorize(service: Service, place: Place, query: URLSearchParams
 
 /** `login_hint` fills in the name; otherwise whoever sits there, or a page that asks. */
 function loginOf({ directory }: Service, query: URLSearchParams): string | undefined {
-  const hint = query.get('login_hint') ?? directory.behaviour.visitor
+  const { visitor, visitorAsked } = directory.behaviour
+  const asked = query.get('login_hint')
+  const hint = asked === null ? visitor : visitorAsked || asked
   if (hint === '') return undefined
   const known = Object.entries(directory.people).find(([login, { username }]) => hint === login || hint === username)
   return known?.[0] ?? hint
@@ -61,7 +63,7 @@ function signIn({ directory, codes }: Service, place: Place, query: URLSearchPar
   if (query.get('response_type') !== 'code' || !query.get('code_challenge')) throw new Aadsts(900144)
   const scopes = grantedScopes((query.get('scope') ?? '').split(' '), place.graph, app)
   // The challenge of a token error comes back as the parameter `claims`, and is met in the browser.
-  if (query.get('claims') === CHALLENGE) person.secondFactor = true
+  if (query.get('claims') === challengeOf(behaviour)) person.secondFactor = true
   const code = randomBytes(32).toString('base64url')
   codes.set(code, { login, scopes, request: query })
   return code

@@ -55,12 +55,17 @@ export interface Directory {
 export interface Behaviour {
   /** Who is at the browser when no login_hint says so. */
   visitor: string
+  /** Who signs in when a login_hint names somebody else: people may choose another account. */
+  visitorAsked: string
   /** Answers of the authorization endpoint to whoever signs in: the number of an AADSTS error, 0 for none. */
   authorizeError: number
   /** The same for the token endpoint. */
   tokenError: number
-  /** Conditional Access: blocks everybody, or asks for a second factor. */
-  conditionalAccess: 'off' | 'block' | 'second factor'
+  /** Conditional Access: blocks everybody, or asks for a second factor; or only at a refresh, as a policy about networks does
+   * when the browser is inside and the server that refreshes is not. */
+  conditionalAccess: 'off' | 'block' | 'second factor' | 'second factor at refresh'
+  /** The policy that claims challenges name. */
+  policy: string
   /** Replaces claims of ID tokens; null removes one. */
   idToken: Record<string, unknown>
   signWith: 'organisations' | 'personal'
@@ -73,6 +78,8 @@ export interface Behaviour {
   /** Seconds. */
   graphRetryAfter: string
   graphStatus: number
+  /** Graph refuses whoever has not passed the second factor, with a claims challenge. */
+  graphDemands: boolean
   /** The origin that the next pages of Graph are said to be at. */
   graphNextAt: string
   /** Answers every request with this status, as a service that is down does. */
@@ -122,9 +129,11 @@ export function newDirectory(): Directory {
     },
     behaviour: {
       visitor: 'ada',
+      visitorAsked: '',
       authorizeError: 0,
       tokenError: 0,
       conditionalAccess: 'off',
+      policy: 'policy-1',
       idToken: {},
       signWith: 'organisations',
       keysNameTheirIssuer: true,
@@ -134,6 +143,7 @@ export function newDirectory(): Directory {
       graphThrottles: 0,
       graphRetryAfter: '0',
       graphStatus: 200,
+      graphDemands: false,
       graphNextAt: '',
       down: 0,
       clockAhead: 0,

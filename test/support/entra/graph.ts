@@ -1,9 +1,10 @@
 /**
  * A stand-in for Microsoft Graph, as far as group memberships go: "List a user's direct and transitive memberships"
  * (transitiveMemberOf), "directoryObject: getMemberObjects", "Paging Microsoft Graph data in your app" and "Microsoft Graph
- * throttling guidance".
+ * throttling guidance"; and "Claims challenges, claims requests and client capabilities", "Claims challenge header format".
  */
 import type { Directory, Person } from './directory.ts'
+import { challengeOf } from './token.ts'
 
 export interface GraphCall {
   readonly method: string
@@ -34,6 +35,11 @@ export function answerGraph(directory: Directory, { method, url, person, scopes,
     return failure(429, 'TooManyRequests', { 'retry-after': behaviour.graphRetryAfter })
   }
   if (behaviour.graphStatus !== 200) return failure(behaviour.graphStatus, 'generalException')
+  if (behaviour.graphDemands && !person.secondFactor) {
+    const claims = btoa(challengeOf(behaviour))
+    const challenge = `Bearer realm="", authorization_uri="${origin}", error="insufficient_claims", claims="${claims}"`
+    return failure(401, 'InvalidAuthenticationToken', { 'www-authenticate': challenge })
+  }
   // Their tables of permissions: User.Read for the memberships of the signed-in user.
   const mayReadGroups = scopes.includes('GroupMember.Read.All')
   if (!mayReadGroups && !scopes.includes('User.Read')) return failure(403, 'Authorization_RequestDenied')
