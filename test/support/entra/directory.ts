@@ -44,6 +44,10 @@ export interface Directory {
     federated: { issuer: string; subject: string; audience: string; publicKey: string }[]
     multiTenant: boolean
     assignmentRequired: boolean
+    /** "Configure group claims for applications", the attribute of that name: groups are in tokens, all of them or those that
+     * are assigned to the application; null leaves the claim out. */
+    groupMembershipClaims: 'All' | 'ApplicationGroup' | null
+    assignedGroups: string[]
     /** Delegated permissions that an administrator consented to, beyond what people may consent to. */
     consented: string[]
   }
@@ -112,6 +116,8 @@ export function newDirectory(): Directory {
       federated: [],
       multiTenant: true,
       assignmentRequired: false,
+      groupMembershipClaims: 'All',
+      assignedGroups: [],
       consented: ['User.Read'],
     },
     people: {

@@ -3,7 +3,7 @@
  * (transitiveMemberOf), "directoryObject: getMemberObjects", "Paging Microsoft Graph data in your app" and "Microsoft Graph
  * throttling guidance"; and "Claims challenges, claims requests and client capabilities", "Claims challenge header format".
  */
-import type { Directory, Person } from './directory.ts'
+import { type Directory, PERSONAL_ACCOUNTS, type Person } from './directory.ts'
 import { challengeOf } from './token.ts'
 
 export interface GraphCall {
@@ -40,6 +40,8 @@ export function answerGraph(directory: Directory, { method, url, person, scopes,
     const challenge = `Bearer realm="", authorization_uri="${origin}", error="insufficient_claims", claims="${claims}"`
     return failure(401, 'InvalidAuthenticationToken', { 'www-authenticate': challenge })
   }
+  // Personal accounts are not supported by either of the two, says the same table.
+  if (person.tid === PERSONAL_ACCOUNTS) return failure(400, 'Request_BadRequest')
   // Their tables of permissions: User.Read for the memberships of the signed-in user.
   const mayReadGroups = scopes.includes('GroupMember.Read.All')
   if (!mayReadGroups && !scopes.includes('User.Read')) return failure(403, 'Authorization_RequestDenied')
