@@ -44,6 +44,21 @@ export function authorize(service: Service, place: Place, query: URLSearchParams
   return back
 }
 
+/** "Admin consent on the Microsoft identity platform", where whoever comes is an administrator and accepts: back at the
+ * redirect URI with `admin_consent` and `tenant`, and the state if there was one. */
+export function adminConsent({ directory: { app } }: Service, place: Place, query: URLSearchParams): URL | Shown {
+  const redirectUri = query.get('redirect_uri') ?? ''
+  if (query.get('client_id') !== app.clientId) return page(new Aadsts(700016))
+  if (!app.redirectUris.includes(redirectUri)) return page(new Aadsts(50011))
+  app.consented = [...app.permissions]
+  const back = new URL(redirectUri)
+  back.searchParams.set('tenant', place.tenant)
+  back.searchParams.set('admin_consent', 'True')
+  const state = query.get('state')
+  if (state !== null) back.searchParams.set('state', state)
+  return back
+}
+
 /** `login_hint` fills in the name; otherwise whoever sits there, or a page that asks. */
 function loginOf({ directory }: Service, query: URLSearchParams): string | undefined {
   const { visitor, visitorAsked } = directory.behaviour

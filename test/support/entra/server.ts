@@ -8,7 +8,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { authorize } from './authorize.ts'
+import { adminConsent, authorize, type Shown } from './authorize.ts'
 import { apply, newDirectory, PERSONAL_ACCOUNTS } from './directory.ts'
 import { Aadsts, errorBody, statusOf } from './errors.ts'
 import { answerGraph } from './graph.ts'
@@ -53,12 +53,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, origin
       return json(response, 200, await service.keys.published(place.tenant, cloud, behaviour.keysNameTheirIssuer))
     case 'POST /oauth2/v2.0/token':
       return json(response, 200, await issueTokens(service, place, form))
-    case 'GET /oauth2/v2.0/authorize': {
-      const next = authorize(service, place, url.searchParams)
-      if (next instanceof URL) response.writeHead(302, { location: next.href }).end()
-      else response.writeHead(next.status, { 'content-type': 'text/html; charset=utf-8' }).end(next.html)
-      return
-    }
+    case 'GET /oauth2/v2.0/authorize':
+      return show(response, authorize(service, place, url.searchParams))
+    case 'GET /adminconsent':
+      return show(response, adminConsent(service, place, url.searchParams))
     default:
       return json(response, 404, { error: 'not_found' })
   }
@@ -117,6 +115,11 @@ function control(method: string | undefined, text: string, response: ServerRespo
   }
   if (method === 'POST') apply(service.directory as never, JSON.parse(text))
   json(response, 200, seen)
+}
+
+function show(response: ServerResponse, next: URL | Shown): void {
+  if (next instanceof URL) response.writeHead(302, { location: next.href }).end()
+  else response.writeHead(next.status, { 'content-type': 'text/html; charset=utf-8' }).end(next.html)
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {
