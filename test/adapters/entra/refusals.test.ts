@@ -86,9 +86,11 @@ describe('the errors of Entra', () => {
   })
 
   it('are about our credential, so that the other one is tried, when Entra does not take the federated token', () => {
-    for (const code of [700211, 700213, 700222]) expect(refusesCredential(errorOf(code)), String(code)).to.equal(true)
+    for (const code of [700211, 700213, 700222, 700226])
+      expect(refusesCredential(errorOf(code)), String(code)).to.equal(true)
     for (const code of [65001, 9010010, 50105]) expect(refusesCredential(errorOf(code)), String(code)).to.equal(false)
-    expect(explain(errorOf(700222))?.advice?.words).to.contain('federated credential')
+    expect(explain(errorOf(700213))?.advice?.words).to.contain('No federated credential')
+    expect(explain(errorOf(700222))?.advice?.words).to.contain('issued by Entra itself')
   })
 
   it('give the administrator a link to consent, of this tenant and this application', () => {
