@@ -135,26 +135,6 @@ describe('the groups of Entra', () => {
     expect(await graphRequests()).to.have.length(3)
   })
 
-  describe('of a Graph that is throttled', () => {
-    it('are had after the time that it asks for', async () => {
-      await lab.entra.set({ behaviour: { graphThrottles: 2, graphRetryAfter: '0' } })
-      expect((await signIn(lab, lab.open(GRAPH))).claims.groups).to.deep.equal([ENGINEERING])
-      expect(await graphRequests()).to.have.length(3)
-    })
-
-    it('are not waited for longer than a person would', async () => {
-      await lab.entra.set({ behaviour: { graphThrottles: 1, graphRetryAfter: '120' } })
-      await refused(signIn(lab, lab.open(GRAPH)), 'unavailable', /429/)
-      expect(await graphRequests()).to.have.length(1)
-    })
-
-    it('are not asked for without end', async () => {
-      await lab.entra.set({ behaviour: { graphThrottles: 1000, graphRetryAfter: '0' } })
-      await refused(signIn(lab, lab.open(GRAPH)), 'unavailable', /429/)
-      expect(await graphRequests()).to.have.length(4)
-    })
-  })
-
   describe('that cannot be had', () => {
     const overage = { people: { ada: { groups: [ENGINEERING, NEWSLETTER] } }, behaviour: { overageAbove: 1 } }
 

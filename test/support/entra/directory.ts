@@ -81,8 +81,10 @@ export interface Behaviour {
   overageAs: 'claim names' | 'hasgroups'
   graphPageSize: number
   graphThrottles: number
-  /** Seconds. */
+  /** Seconds or a date. Whoever comes earlier is throttled again. */
   graphRetryAfter: string
+  /** By its own doing: milliseconds. */
+  graphThrottledUntil: number
   graphStatus: number
   /** Graph refuses whoever has not passed the second factor, with a claims challenge. */
   graphDemands: boolean
@@ -151,6 +153,7 @@ export function newDirectory(): Directory {
       graphPageSize: 999,
       graphThrottles: 0,
       graphRetryAfter: '0',
+      graphThrottledUntil: 0,
       graphStatus: 200,
       graphDemands: false,
       graphNextAt: '',

@@ -21,6 +21,9 @@ export interface GraphAnswer {
   readonly body: unknown
 }
 
+/** Clocks and timers are not that exact. */
+const EARLY_MS = 50
+
 const failure = (status: number, code: string, headers: Record<string, string> = {}): GraphAnswer => ({
   status,
   headers,
@@ -30,9 +33,12 @@ const failure = (status: number, code: string, headers: Record<string, string> =
 export function answerGraph(directory: Directory, { method, url, person, scopes, origin }: GraphCall): GraphAnswer {
   const { behaviour } = directory
   if (!person) return failure(401, 'InvalidAuthenticationToken')
-  if (behaviour.graphThrottles > 0) {
-    behaviour.graphThrottles -= 1
-    return failure(429, 'TooManyRequests', { 'retry-after': behaviour.graphRetryAfter })
+  const { graphRetryAfter: retryAfter } = behaviour
+  if (behaviour.graphThrottles > 0 || Date.now() + EARLY_MS < behaviour.graphThrottledUntil) {
+    behaviour.graphThrottles = Math.max(behaviour.graphThrottles - 1, 0)
+    const seconds = Number(retryAfter)
+    behaviour.graphThrottledUntil = Number.isNaN(seconds) ? Date.parse(retryAfter) : Date.now() + seconds * 1000
+    return failure(429, 'TooManyRequests', { 'retry-after': retryAfter })
   }
   if (behaviour.graphStatus !== 200) return failure(behaviour.graphStatus, 'generalException')
   if (behaviour.graphDemands && !person.secondFactor) {
