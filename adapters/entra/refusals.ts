@@ -3,6 +3,7 @@ import { type Advice, LoginRefused } from '../../src/adapter.ts'
 import { idpWords } from '../code-flow/refusals.ts'
 import type { IdpError } from '../code-flow.ts'
 import { AADSTS, type AadstsRow } from './aadsts.ts'
+import { isShared } from './tenants.ts'
 
 const BY_CODE = new Map(AADSTS.flatMap((row) => row.codes.map((code) => [code, row] as const)))
 
@@ -18,6 +19,8 @@ export interface Place {
   readonly tenant: string
   readonly clientId: string
   readonly redirectUri: URL
+  /** What sign-ins ask for, and consent is therefore needed for. */
+  readonly scopes: readonly string[]
 }
 
 /** The code in the description comes first: `error_codes` may list what led to it as well. */
@@ -66,10 +69,12 @@ function adviceOf(row: AadstsRow, remedy: string, place: Place): Advice {
   }
 }
 
-/** As "Admin consent on the Microsoft identity platform" describes it. */
-export function consentUrl({ authority, tenant, clientId, redirectUri }: Place): URL {
-  const url = new URL(`/${tenant}/adminconsent`, authority)
-  url.search = new URLSearchParams({ client_id: clientId, redirect_uri: redirectUri.href }).toString()
+/** As "Admin consent on the Microsoft identity platform" describes it: consent for exactly what sign-ins ask for, whatever the
+ * app registration lists. Personal accounts have no administrator. */
+function consentUrl({ authority, tenant, clientId, redirectUri, scopes }: Place): URL {
+  const url = new URL(`/${isShared(tenant) ? 'organizations' : tenant}/v2.0/adminconsent`, authority)
+  const parameters = { client_id: clientId, scope: scopes.join(' '), redirect_uri: redirectUri.href }
+  url.search = new URLSearchParams(parameters).toString()
   return url
 }
 

@@ -91,7 +91,7 @@ describe('Entra in a real browser', function () {
     expect(await heading()).equal('An administrator has to act first')
     const link = page.getByRole('link', { name: 'Consent for the organisation (administrators)' })
     const address = (await link.getAttribute('href')) ?? ''
-    expect(address).match(new RegExp(`^${GLOBAL.authority}/${TENANT}/adminconsent\\?client_id=${CLIENT_ID}&`))
+    expect(address).match(new RegExp(`^${GLOBAL.authority}/${TENANT}/v2.0/adminconsent\\?client_id=${CLIENT_ID}&`))
     expect(await page.getByText(address).isVisible()).equal(true)
     await lookAt(page, 'entra-admin-consent')
     // Nobody goes there by themselves.

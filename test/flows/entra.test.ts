@@ -1,10 +1,12 @@
 /** The whole issuer in front of Entra as a second process: sign-in, offboarding, and what people read when it fails. */
 import { expect } from 'chai'
 import { CHALLENGE_KIND } from '../../src/idp/challenges.ts'
+import { openMetrics } from '../../src/observe/metrics.ts'
 import { authorizationRequest, browserFor, register, signIn } from '../support/client.ts'
 import { audited, Connected, INTERVAL } from '../support/company-issuer.ts'
 import { CLIENT_ID, ENGINEERING, type Entra, SECRET, startEntra, TENANT } from '../support/entra/index.ts'
-import { startIssuer, type TestIssuer } from '../support/issuer.ts'
+import { startIssuer, type TestIssuer, type TestOptions } from '../support/issuer.ts'
+import { reading } from '../support/metrics.ts'
 
 describe('an issuer in front of Entra', function () {
   this.timeout(60_000)
@@ -19,14 +21,20 @@ describe('an issuer in front of Entra', function () {
   beforeEach(async () => {
     await entra.reset()
     ahead = 0
-    const at = { authority: entra.origin, graph: entra.origin, allowInsecure: true }
-    const idp = { tenant: TENANT, clientId: CLIENT_ID, clientSecret: SECRET, groups: { cacheSeconds: 0 }, ...at }
-    issuer = await startIssuer({
-      config: (defaults) => ({ ...defaults, idps: [{ id: 'entra', type: 'entra', name: 'Contoso', ...idp }] }),
-    })
-    await entra.set({ app: { redirectUris: [`${issuer.url}/callback/entra`] } })
+    issuer = await start({ clientSecret: SECRET })
   })
   afterEach(() => issuer.close())
+
+  async function start(credentials: object, options: TestOptions = {}): Promise<TestIssuer> {
+    const at = { authority: entra.origin, graph: entra.origin, allowInsecure: true }
+    const idp = { tenant: TENANT, clientId: CLIENT_ID, groups: { cacheSeconds: 0 }, ...at, ...credentials }
+    const started = await startIssuer({
+      ...options,
+      config: (defaults) => ({ ...defaults, idps: [{ id: 'entra', type: 'entra', name: 'Contoso', ...idp }] }),
+    })
+    await entra.set({ app: { redirectUris: [`${started.url}/callback/entra`] } })
+    return started
+  }
 
   const connect = async (visitor: string) => {
     await entra.set({ behaviour: { visitor } })
@@ -146,6 +154,28 @@ describe('an issuer in front of Entra', function () {
       expect(records).to.have.length(1)
       expect(JSON.stringify(records)).not.to.match(/polids|policy-1|access_token/)
     })
+  })
+
+  it('tells of each of two credentials that ends within 30 days, in the log and in the metrics', async () => {
+    const metrics = openMetrics()
+    const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
+    await issuer.close()
+    issuer = await start(
+      {
+        credentials: [
+          { clientSecret: SECRET, expires: inDays(20) },
+          { clientSecret: 'next~1', expires: inDays(25) },
+        ],
+      },
+      { metrics },
+    )
+    await connect('ada')
+    for (const [index, day] of [inDays(20), inDays(25)].entries()) {
+      const series = `consulate_idp_warnings_total{idp="entra",code="credential_expires_${index}"}`
+      expect(await reading(metrics, series)).to.equal(1)
+      expect(JSON.stringify(issuer.logged)).to.contain(`(credentials[${index}]) ends on ${day}`)
+    }
+    expect(JSON.stringify(issuer.logged)).not.to.contain(SECRET)
   })
 
   for (const code of [65004, 50105, 90094]) {

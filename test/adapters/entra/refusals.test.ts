@@ -32,6 +32,7 @@ const place = {
   tenant: TENANT,
   clientId: CLIENT_ID,
   redirectUri: new URL(REDIRECT_URI),
+  scopes: ['openid', 'https://graph.microsoft.com/User.Read'],
 }
 const errorOf = (code: number, members: object = {}): IdpError => ({
   error: 'invalid_grant',
@@ -94,10 +95,15 @@ describe('the errors of Entra', () => {
   })
 
   it('give the administrator a link to consent, of this tenant and this application', () => {
-    const { link } = explain(errorOf(65001))?.advice ?? {}
-    const url = new URL(link?.url ?? '')
-    expect(`${url.origin}${url.pathname}`).to.equal(`https://login.microsoftonline.com/${TENANT}/adminconsent`)
-    expect(Object.fromEntries(url.searchParams)).to.deep.equal({ client_id: CLIENT_ID, redirect_uri: REDIRECT_URI })
+    const linkOf = (tenant: string) => new URL(explainer({ ...place, tenant })(errorOf(65001))?.advice?.link?.url ?? '')
+    const url = linkOf(TENANT)
+    expect(`${url.origin}${url.pathname}`).to.equal(`https://login.microsoftonline.com/${TENANT}/v2.0/adminconsent`)
+    expect(Object.fromEntries(url.searchParams)).to.deep.equal({
+      client_id: CLIENT_ID,
+      scope: 'openid https://graph.microsoft.com/User.Read',
+      redirect_uri: REDIRECT_URI,
+    })
+    for (const many of ['organizations', 'common']) expect(linkOf(many).pathname).to.match(/^\/organizations\//)
   })
 
   it('give no link that is not https', () => {
@@ -132,7 +138,7 @@ describe('the errors of Entra', () => {
     it('are explained when an administrator must consent to a permission', async () => {
       const opened = lab.open({ groups: { from: 'graph', as: 'name' } })
       const { advice } = await refused(signIn(lab, opened), 'not_allowed', /AADSTS90094/)
-      expect(advice?.link?.url).to.contain('/adminconsent?')
+      expect(advice?.link?.url).to.match(/\/adminconsent\?.*GroupMember\.Read\.All/)
     })
 
     it('count only with the state of this login', async () => {

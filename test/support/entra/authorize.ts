@@ -45,15 +45,21 @@ export function authorize(service: Service, place: Place, query: URLSearchParams
 }
 
 /** "Admin consent on the Microsoft identity platform", where whoever comes is an administrator and accepts: back at the
- * redirect URI with `admin_consent` and `tenant`, and the state if there was one. */
+ * redirect URI with `admin_consent`, `tenant` and `scope`, and the state if there was one. */
 export function adminConsent({ directory: { app } }: Service, place: Place, query: URLSearchParams): URL | Shown {
+  const scope = query.get('scope')
+  if (scope === null) return page(new Aadsts(900144))
   const redirectUri = query.get('redirect_uri') ?? ''
   if (query.get('client_id') !== app.clientId) return page(new Aadsts(700016))
   if (!app.redirectUris.includes(redirectUri)) return page(new Aadsts(50011))
-  app.consented = [...app.permissions]
+  const asked = scope
+    .split(' ')
+    .flatMap((name) => (name.startsWith(`${place.graph}/`) ? name.slice(place.graph.length + 1) : []))
+  app.consented = [...new Set([...app.consented, ...asked])]
   const back = new URL(redirectUri)
   back.searchParams.set('tenant', place.tenant)
   back.searchParams.set('admin_consent', 'True')
+  back.searchParams.set('scope', scope)
   const state = query.get('state')
   if (state !== null) back.searchParams.set('state', state)
   return back

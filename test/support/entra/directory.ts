@@ -48,8 +48,6 @@ export interface Directory {
      * are assigned to the application; null leaves the claim out. */
     groupMembershipClaims: 'All' | 'ApplicationGroup' | null
     assignedGroups: string[]
-    /** Delegated permissions that the app registration names. An administrator consents to all of them at once. */
-    permissions: string[]
     /** Delegated permissions that an administrator consented to, beyond what people may consent to. */
     consented: string[]
   }
@@ -122,7 +120,6 @@ export function newDirectory(): Directory {
       assignmentRequired: false,
       groupMembershipClaims: 'All',
       assignedGroups: [],
-      permissions: ['User.Read', 'GroupMember.Read.All'],
       consented: ['User.Read'],
     },
     people: {

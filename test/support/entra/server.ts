@@ -5,6 +5,14 @@
  * Prints one line of JSON, `{ origin }`, when it listens on a free port of 127.0.0.1, and ends with its standard input.
  * It is reached as `http://127.0.0.1:<port>`, or by a fetch that sends `x-cloud` and `x-graph`, the origins that it then
  * says it is. `POST /control` changes the directory, `GET /control` tells which requests were seen.
+ *
+ * What it does is after public pages of Microsoft, named by their titles in quotes beside what follows them. They are at
+ * https://learn.microsoft.com/entra/identity-platform/ (v2-oauth2-auth-code-flow, v2-oauth2-client-creds-grant-flow,
+ * v2-protocols-oidc, v2-admin-consent, v2-conditional-access-dev-guide, access-tokens, authentication-national-cloud,
+ * certificate-credentials, claims-challenge, id-token-claims-reference, optional-claims, reference-error-codes,
+ * refresh-tokens), at https://learn.microsoft.com/entra/ (workload-id/workload-identity-federation,
+ * identity/hybrid/connect/how-to-connect-fed-group-claims), and at https://learn.microsoft.com/graph/
+ * (api/user-list-transitivememberof, api/directoryobject-getmemberobjects, paging, permissions-overview, throttling).
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -55,7 +63,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, origin
       return json(response, 200, await issueTokens(service, place, form))
     case 'GET /oauth2/v2.0/authorize':
       return show(response, authorize(service, place, url.searchParams))
-    case 'GET /adminconsent':
+    case 'GET /v2.0/adminconsent':
       return show(response, adminConsent(service, place, url.searchParams))
     default:
       return json(response, 404, { error: 'not_found' })
