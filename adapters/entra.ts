@@ -20,7 +20,9 @@ export const entra = defineAdapter({
     const tenants = tenantsOf(options)
     const credentials = credentialsOf(options, host)
     const groups = groupsOf(options, host)
-    const place = { authority, tenant, clientId, redirectUri: host.redirectUri }
+    // Neither `resource` nor a scope of the MCP client: Entra would refuse it (AADSTS9010010, AADSTS650053).
+    const scopes = ['openid', 'profile', 'email', ...(recheck ? ['offline_access'] : []), ...groups.scopes]
+    const place = { authority, tenant, clientId, redirectUri: host.redirectUri, scopes }
 
     async function identify(user: VerifiedUser) {
       const { claims } = user
@@ -41,8 +43,7 @@ export const entra = defineAdapter({
       credentials,
       allowInsecure,
       recheck,
-      // Neither `resource` nor a scope of the MCP client: Entra would refuse it (AADSTS9010010, AADSTS650053).
-      scopes: ['openid', 'profile', 'email', ...(recheck ? ['offline_access'] : []), ...groups.scopes],
+      scopes,
       // Entra wants them there too (AADSTS900144).
       scopesAtToken: true,
       acceptIssuer: tenants.acceptIssuer,

@@ -169,7 +169,8 @@ export interface Advice {
 
 export interface RefusedOptions extends ErrorOptions {
   readonly advice?: Advice
-  /** What the IdP demands of a new sign-in, as JSON text. The host starts one with it as {@link Hints} `claims`, once. */
+  /** What the IdP demands of a new sign-in, as JSON text. The host starts one with it as {@link Hints} `claims`, once; from
+   * `refresh`, when the user next signs in. */
   readonly challenge?: string
   /** From `refresh`: what the IdP takes next time, when it renewed the {@link Identity} `secret` and something failed
    * after that. The old one may be spent. */

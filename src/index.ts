@@ -28,7 +28,7 @@ import { openAudit } from './observe/audit.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { openPages } from './pages/index.ts'
 import { openLogos } from './pages/logos.ts'
-import { openAccounts } from './provider/accounts.ts'
+import { accountId, openAccounts } from './provider/accounts.ts'
 import { authorizationPort } from './provider/authorization.ts'
 import { basePath, buildProvider } from './provider/build.ts'
 import { documentFetch } from './provider/document-fetch.ts'
@@ -154,6 +154,8 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       base,
       port: authorizationPort(provider, { resources, accounts, grants, signedIn: recheck.begin, audit }),
       attempts: openAttempts(store, issuer, base, now),
+      challenges: sessions.challenges,
+      accountId,
       idps,
       browser,
       lastIdp: openLastIdp(issuer.protocol === 'https:'),

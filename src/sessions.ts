@@ -6,6 +6,7 @@
 import type { Logger } from 'pino'
 import type { LogoutNotice } from './adapter.ts'
 import type { Config } from './config/schema.ts'
+import { type Challenges, openChallenges } from './idp/challenges.ts'
 import { openPauses } from './idp/pause.ts'
 import { openRecheck, type Recheck, type RecheckParts } from './idp/recheck.ts'
 import type { OpenIdp } from './idp/registry.ts'
@@ -32,6 +33,7 @@ export interface SessionParts {
 export interface Sessions {
   readonly recheck: Recheck
   readonly grants: Grants
+  readonly challenges: Challenges
   /** A code was used twice, and its grant has ended. */
   codeReplayed(code: StoredRecord): void
   /** Ends what a logout token names. Answers how many grants there were. */
@@ -42,12 +44,14 @@ export function openSessions(parts: SessionParts): Sessions {
   const { config, store, reads, idps, now } = parts
   const lifetime = config.tokens.grantSeconds * 1000
   const grants = openGrants(store, parts.audit, lifetime, now)
+  const challenges = openChallenges(store, now)
   const recheck = openRecheck({
     config: config.sessions,
     idps,
     secrets: openSecrets(store, reads, lifetime, now),
     pauses: openPauses(now),
     grants,
+    demanded: challenges.keep,
     ...tellers(parts),
     apart: parts.apart,
     now,
@@ -55,6 +59,7 @@ export function openSessions(parts: SessionParts): Sessions {
   return {
     recheck,
     grants,
+    challenges,
     codeReplayed({ grantId: grant, accountId: account, clientId: client }) {
       parts.audit('grant.ended', { grant, account, client, reason: 'code_reuse' })
       if (account)

@@ -1,7 +1,7 @@
 /**
  * What the error codes of Entra mean here: the reason, who must act, and in what words. Data only; `refusals.ts` turns it
  * into refusals, and the table in `docs/idps/entra.md` is held to it. The codes are those of the page "Microsoft Entra
- * authentication & authorization error codes".
+ * authentication & authorization error codes", and of the look-up that it names, https://login.microsoftonline.com/error.
  */
 import type { Refusal } from '../../src/adapter.ts'
 
@@ -32,7 +32,7 @@ export const AADSTS: readonly AadstsRow[] = [
       'An administrator of your organisation must assign you, or a group that you are in directly, to the enterprise application {clientId} (Users and groups).',
   },
   {
-    codes: [53003, 50131, 530034, 530035, 53011, 50005],
+    codes: [53003, 50131, 530032, 530034, 530035, 53011, 50005],
     reason: 'not_allowed',
     act: 'admin',
     cause: 'A Conditional Access policy or security setting of your organisation does not allow this sign-in.',
@@ -40,7 +40,7 @@ export const AADSTS: readonly AadstsRow[] = [
       'Try again from a network and a device of your organisation. If that does not help, an administrator must look at the sign-in log for the policy that applied.',
   },
   {
-    codes: [53000, 53001, 53002, 50097, 50129, 50155, 50187],
+    codes: [53000, 53001, 53002, 530002, 530003, 50097, 50127, 50129, 50155, 50187],
     reason: 'not_allowed',
     act: 'user',
     cause: 'Your organisation allows this sign-in only from a device or an app that it manages.',
@@ -78,7 +78,7 @@ export const AADSTS: readonly AadstsRow[] = [
     remedy: 'Go back to the application and connect again, and accept on the page of Microsoft.',
   },
   {
-    codes: [50011, 500113, 70004],
+    codes: [50011, 500113, 900971, 70004],
     reason: 'invalid',
     act: 'operator',
     cause: 'The redirect URI of this server is not registered.',
@@ -128,12 +128,21 @@ export const AADSTS: readonly AadstsRow[] = [
     credential: true,
   },
   {
-    codes: [70021, 700211, 700212, 700213, 700222, 700223],
+    codes: [70021, 700211, 700212, 700213, 700223],
     reason: 'invalid',
     act: 'operator',
     cause: 'No federated credential of the app registration fits the token of this server.',
     remedy:
       'The people who run this server must give {clientId} a federated credential with exactly the issuer, subject and audience of the token in the file.',
+    credential: true,
+  },
+  {
+    codes: [700222, 700226, 700229],
+    reason: 'invalid',
+    act: 'operator',
+    cause: 'The federated token of this server was issued by Entra itself, which does not take its own.',
+    remedy:
+      'The people who run this server must configure the token of another platform or of a managed identity, not that of a user or of another app registration.',
     credential: true,
   },
   {
@@ -145,7 +154,7 @@ export const AADSTS: readonly AadstsRow[] = [
       'The people who run this server must check clientId ({clientId}) and tenant; in another tenant, an administrator of it must consent first.',
   },
   {
-    codes: [7000112, 7000114],
+    codes: [7000112, 1000031],
     reason: 'not_allowed',
     act: 'admin',
     cause: 'An administrator has disabled the application of this server.',
@@ -170,7 +179,7 @@ export const AADSTS: readonly AadstsRow[] = [
       'The people who run this server must check tenant and authority: each national cloud has its own sign-in host.',
   },
   {
-    codes: [9010010, 901002, 650053, 650057, 70011, 28002, 500011, 50001],
+    codes: [9010010, 901002, 650052, 650053, 650054, 650057, 70011, 28002, 28003, 700022, 500011, 50001],
     reason: 'invalid',
     act: 'operator',
     cause: 'The permissions that were asked for are not those of one API that Entra knows.',
@@ -186,7 +195,7 @@ export const AADSTS: readonly AadstsRow[] = [
       'The people who run this server must check that no proxy on the way to Entra changes requests, and report it with the log line.',
   },
   {
-    codes: [50020, 50034, 51004, 16000, 16003, 50014, 500208, 50107],
+    codes: [50020, 50034, 51004, 90072, 16000, 16003, 50014, 500208, 50107],
     reason: 'not_allowed',
     act: 'user',
     cause: 'The account you chose does not exist in the organisation that this server is for.',
@@ -208,7 +217,7 @@ export const AADSTS: readonly AadstsRow[] = [
     remedy: 'An administrator of your organisation must enable it again.',
   },
   {
-    codes: [50053, 50055, 50056, 50126, 50144, 50135],
+    codes: [50053, 50055, 50056, 50064, 50126, 50144, 50135],
     reason: 'denied',
     act: 'user',
     cause: 'Your password was not accepted, has expired, or your account is locked for a while.',
@@ -223,14 +232,16 @@ export const AADSTS: readonly AadstsRow[] = [
     remedy: 'Go back to the application and connect again.',
   },
   {
-    codes: [50058, 50140, 16001, 54005, 501481],
+    codes: [50058, 50140, 50143, 50197, 16001, 54005, 501481],
     reason: 'denied',
     act: 'user',
     cause: 'The sign-in was interrupted, or its answer was used already.',
     remedy: 'Go back to the application and connect again.',
   },
   {
-    codes: [90033, 90006, 90012, 90024, 50033, 50087, 50196, 50000, 40010, 80001, 80002],
+    codes: [
+      90033, 90006, 90012, 90024, 90055, 90090, 50033, 50087, 50088, 50196, 50000, 40010, 70012, 80001, 80002, 80014,
+    ],
     reason: 'unavailable',
     act: 'wait',
     cause: 'Microsoft Entra ID cannot answer at the moment.',

@@ -168,7 +168,9 @@ function groups({ options: { groups: wanted, clientId }, graph }: Subject): Find
       }
     case 'token': {
       const claim = 'a groups claim in the ID token, under Token configuration'
-      return { step, state: 'skipped', detail: `${onlySignIn} ${claim}, and, for people in more than 200, ${granted}` }
+      const asked =
+        wanted.absent === 'graph' ? 'whose token has no such claim, or who are in more than 200' : 'in more than 200'
+      return { step, state: 'skipped', detail: `${onlySignIn} ${claim}, and, for people ${asked}, ${granted}` }
     }
     case 'graph': {
       const detail = `${onlySignIn} ${granted}`

@@ -39,8 +39,8 @@ export interface GraphUser {
   readonly recheck: boolean
 }
 
-/** @throws {LoginRefused} `unavailable` when Graph does not answer; `not_allowed` when there are too many, and at a
- * sign-in also when it may not answer */
+/** @throws {LoginRefused} `unavailable` when Graph does not answer; `denied` when it demands a new sign-in; `not_allowed`
+ * when there are too many, and at a sign-in also when it may not answer */
 export async function graphGroups(host: Host, asked: GraphGroups, user: GraphUser): Promise<string[]> {
   const { graph, as, kinds } = asked
   const groups: string[] = []
@@ -102,6 +102,10 @@ async function readPage(host: Host, url: string, { asked, user, signal, until }:
     })
     const { status } = response
     if (status === 200) return response.json().catch(() => ({})) as Promise<Page>
+    const challenge = status === 401 ? challengeIn(response.headers.get('www-authenticate') ?? '') : undefined
+    if (challenge !== undefined) {
+      throw new LoginRefused('denied', 'Graph demands a new sign-in of the user (claims challenge)', { challenge })
+    }
     if (status === 401 || status === 403) {
       const remedy = `grant the application ${permissionFor(asked)} (delegated), or set groups.from: none`
       throw new LoginRefused(
@@ -115,6 +119,19 @@ async function readPage(host: Host, url: string, { asked, user, signal, until }:
     }
     await new Promise((resolve) => setTimeout(resolve, waitMs))
   }
+}
+
+/** Of a `WWW-Authenticate` header the claims, which are in base64 there ("Claims challenges, claims requests and client
+ * capabilities"), as JSON text. Whether it can be followed is the host's to judge. */
+export function challengeIn(header: string): string | undefined {
+  if (!/^\s*Bearer\s/i.test(header)) return undefined
+  // Each quoted string as a whole: what looks like a parameter inside one is none.
+  const parameters = header.matchAll(/([\w-]+)\s*=\s*"((?:[^"\\]|\\.)*)"/g)
+  for (const [, name = '', value = ''] of parameters) {
+    if (name.toLowerCase() !== 'claims') continue
+    return /^[\w+/-]+=*$/.test(value) ? Buffer.from(value, 'base64').toString() : undefined
+  }
+  return undefined
 }
 
 /** Seconds or a date (RFC 9110 section 10.2.3); a second when the header is missing. */

@@ -4,28 +4,35 @@
  * Owns the choice, and the memory of Graph's answers. Unknown is never taken for none: when the configuration asks for
  * groups and they cannot be had, the sign-in is refused.
  */
-import type { Host } from '../../src/adapter.ts'
+import { type Host, isLoginRefused, LoginRefused } from '../../src/adapter.ts'
 import { standardClaims, type VerifiedUser } from '../code-flow.ts'
 import { graphGroups, permissionFor } from './graph.ts'
 import { type EntraOptions, graphOf, usesGraph } from './options.ts'
+import { PERSONAL_ACCOUNTS } from './tenants.ts'
 
 /** Users whose groups are remembered. The one who was asked for first is forgotten first. */
 const MAX_REMEMBERED = 10_000
 
+/** Nothing in a token tells an app registration without the claim from a user without a group; Graph does. */
+const NO_CLAIM =
+  'the token of somebody who is in groups has no groups claim, so Graph was asked: add the claim to the app registration (Token configuration); where it has only groups assigned to the application, set groups.absent: none; where no MCP server needs groups, groups.from: none'
+
 export interface Groups {
   /** Scopes without which Graph would not answer. */
   readonly scopes: readonly string[]
-  /** The groups of a user; undefined when they are not asked for, or the token speaks of none.
+  /** The groups of a user; undefined when they are not asked for.
    * @throws {LoginRefused} when they cannot be had */
   of(subject: string, user: VerifiedUser): Promise<readonly string[] | undefined>
 }
 
 export function groupsOf(options: EntraOptions, host: Host): Groups {
-  const { from, as, kinds, cacheSeconds } = options.groups
+  const { from, absent, as, kinds, cacheSeconds } = options.groups
   const graph = graphOf(options)
   const remembered = new Map<string, { readonly groups: readonly string[]; readonly until: number }>()
 
   async function fromGraph(subject: string, user: VerifiedUser): Promise<readonly string[]> {
+    // They are in no directory, and Graph knows no groups of theirs.
+    if (user.claims.tid === PERSONAL_ACCOUNTS) return []
     const now = host.now().getTime()
     const known = remembered.get(subject)
     // A re-check is there to notice what has changed, and comes once in its interval.
@@ -35,6 +42,19 @@ export function groupsOf(options: EntraOptions, host: Host): Groups {
     remembered.set(subject, { groups, until: now + cacheSeconds * 1000 })
     const [oldest] = remembered.keys()
     if (remembered.size > MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest)
+    return groups
+  }
+
+  async function fromToken(subject: string, user: VerifiedUser): Promise<readonly string[]> {
+    const { claims } = user
+    const { groups: told } = standardClaims(claims)
+    if (isOverage(claims)) return fromGraph(subject, user)
+    if (told) return told
+    if (absent === 'none' && claims.groups === undefined) return []
+    const groups = await fromGraph(subject, user).catch((error: unknown) => {
+      throw isLoginRefused(error) ? becauseAbsent(error) : error
+    })
+    if (groups.length > 0) host.warn('no_groups_claim', NO_CLAIM)
     return groups
   }
 
@@ -50,7 +70,7 @@ export function groupsOf(options: EntraOptions, host: Host): Groups {
         case 'graph':
           return fromGraph(subject, user)
         case 'token':
-          return isOverage(claims) ? fromGraph(subject, user) : standardClaims(claims).groups
+          return fromToken(subject, user)
       }
     },
   }
@@ -60,4 +80,9 @@ export function groupsOf(options: EntraOptions, host: Host): Groups {
 function isOverage(claims: VerifiedUser['claims']): boolean {
   const elsewhere = claims._claim_names as { readonly groups?: unknown } | undefined
   return claims.hasgroups === true || claims.hasgroups === 'true' || elsewhere?.groups !== undefined
+}
+
+function becauseAbsent({ reason, message, challenge }: LoginRefused): LoginRefused {
+  const why = 'it was asked because the token has no groups claim; where that means no groups, set groups.absent: none'
+  return new LoginRefused(reason, `${message}; ${why}`, { ...(challenge !== undefined && { challenge }) })
 }

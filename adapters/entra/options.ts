@@ -47,9 +47,12 @@ const credential = z
   })
 
 const groups = z.strictObject({
-  /** `token`: the groups of the ID token, and Graph when they are too many for it. `graph`: always Graph. `roles`: the
+  /** `token`: the groups of the ID token, and Graph when it has none. `graph`: always Graph. `roles`: the
    * app roles of the ID token. `none`: groups are not needed. */
   from: z.enum(['token', 'graph', 'roles', 'none']).default('token'),
+  /** What a token without a groups claim means, with `token`. Entra leaves it out for people in no group, and for everybody
+   * when the app registration does not ask for it. `graph`: ask Graph. `none`: no groups. */
+  absent: z.enum(['graph', 'none']).default('graph'),
   /** What Graph's groups are called by: their object ids, or their display names. */
   as: z.enum(['id', 'name']).default('id'),
   /** Which of Graph's groups count: all, or those made for access. */
@@ -116,6 +119,9 @@ export const entraOptions = z
     }
     if (options.groups.as === 'name' && options.groups.from !== 'graph') {
       refuse('groups.as', 'names come from Graph: set groups.from: graph')
+    }
+    if (options.groups.absent === 'none' && options.groups.from !== 'token') {
+      refuse('groups.absent', 'this is about the groups claim: set groups.from: token, or remove it')
     }
     if (usesGraph(options.groups.from) && graph === undefined && GRAPHS[new URL(authority).origin] === undefined) {
       refuse('graph', 'name the Microsoft Graph host of this cloud, or set groups.from: none')

@@ -3,6 +3,7 @@ import { type Advice, LoginRefused } from '../../src/adapter.ts'
 import { idpWords } from '../code-flow/refusals.ts'
 import type { IdpError } from '../code-flow.ts'
 import { AADSTS, type AadstsRow } from './aadsts.ts'
+import { isShared } from './tenants.ts'
 
 const BY_CODE = new Map(AADSTS.flatMap((row) => row.codes.map((code) => [code, row] as const)))
 
@@ -12,13 +13,14 @@ const TITLES: Readonly<Record<AadstsRow['act'], string>> = {
   operator: 'Signing in with Microsoft is not set up correctly',
   wait: 'Microsoft cannot sign you in right now',
 }
-const MAX_CHALLENGE = 4096
 
 export interface Place {
   readonly authority: string
   readonly tenant: string
   readonly clientId: string
   readonly redirectUri: URL
+  /** What sign-ins ask for, and consent is therefore needed for. */
+  readonly scopes: readonly string[]
 }
 
 /** The code in the description comes first: `error_codes` may list what led to it as well. */
@@ -43,11 +45,11 @@ export function refusesCredential(error: IdpError): boolean {
 export function explainer(place: Place): (error: IdpError, recheck?: boolean) => LoginRefused | undefined {
   return (error, recheck = false) => {
     const { code, row } = aadstsOf(error) ?? {}
-    const challenge = challengeOf(error)
-    if (!row && challenge === undefined) return undefined
-    const challenged = challenge !== undefined && { challenge }
+    // The challenge of a Conditional Access policy. Whether it can be followed is the host's to judge.
+    const { claims } = error.members
+    const challenged = typeof claims === 'string' && { challenge: claims }
     // What a new sign-in could answer is a decision, not a fault.
-    if (!row) return new LoginRefused('denied', idpWords(error), { ...challenged })
+    if (!row) return challenged ? new LoginRefused('denied', idpWords(error), challenged) : undefined
     const remedy = filled(row.remedy, place)
     const message = `AADSTS${code}: ${row.cause} ${remedy} (${idpWords(error)})`
     const reason = recheck && row.everyone ? 'unavailable' : row.reason
@@ -67,24 +69,15 @@ function adviceOf(row: AadstsRow, remedy: string, place: Place): Advice {
   }
 }
 
-/** As "Admin consent on the Microsoft identity platform" describes it. */
-export function consentUrl({ authority, tenant, clientId, redirectUri }: Place): URL {
-  const url = new URL(`/${tenant}/adminconsent`, authority)
-  url.search = new URLSearchParams({ client_id: clientId, redirect_uri: redirectUri.href }).toString()
+/** As "Admin consent on the Microsoft identity platform" describes it: consent for exactly what sign-ins ask for, whatever the
+ * app registration lists. Personal accounts have no administrator. */
+function consentUrl({ authority, tenant, clientId, redirectUri, scopes }: Place): URL {
+  const url = new URL(`/${isShared(tenant) ? 'organizations' : tenant}/v2.0/adminconsent`, authority)
+  const parameters = { client_id: clientId, scope: scopes.join(' '), redirect_uri: redirectUri.href }
+  url.search = new URLSearchParams(parameters).toString()
   return url
 }
 
 export function filled(remedy: string, { clientId, redirectUri }: Pick<Place, 'clientId' | 'redirectUri'>): string {
   return remedy.replaceAll('{redirectUri}', redirectUri.href).replaceAll('{clientId}', clientId)
-}
-
-/** The claims challenge of a Conditional Access policy, which a new sign-in hands back to Entra. */
-function challengeOf({ members: { claims } }: IdpError): string | undefined {
-  if (typeof claims !== 'string' || claims.length > MAX_CHALLENGE) return undefined
-  try {
-    const parsed: unknown = JSON.parse(claims)
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? claims : undefined
-  } catch {
-    return undefined
-  }
 }

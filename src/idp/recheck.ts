@@ -40,6 +40,8 @@ export interface RecheckParts {
   }
   /** Told of each outcome; `cause` is for the operator. */
   readonly told: (result: Result, facts: { readonly idp: string; readonly account: string }, cause?: unknown) => void
+  /** Keeps what an IdP that ends access demands of the next sign-in. */
+  readonly demanded: (accountId: string, refused: unknown) => Promise<void>
   /** Told of each refresh that went on, or was refused, for want of an answer. */
   readonly unconfirmed: (over: boolean, facts: { readonly idp: string; readonly account: string }) => void
   /** Runs work that no request waits for, apart from the one that began it. */
@@ -187,6 +189,7 @@ export function openRecheck(parts: RecheckParts): Recheck {
     for (let attempt = 0; known && attempt < TRIES; attempt += 1) {
       const { signIn, secret }: Standing = known.standing
       if (signIn !== asked.standing.signIn || secret !== asked.standing.secret) break
+      if ('result' in answer && isFinal(answer.result)) await parts.demanded(accountId, answer.cause)
       const changed: Known | undefined = await secrets.change(known, after(known.standing, answer))
       if (changed) return judge(accountId, changed.standing)
       known = await secrets.fresh(accountId)

@@ -25,7 +25,7 @@ export interface Attempts {
   mint(ctx: Context, uid: string, idp: string, hints: Hints): Promise<string>
   /** Mints one more attempt for the same interaction, which carries what the IdP demands of it. Answers its state, or
    * nothing when the interaction had its one already: an IdP must not send people round and round. */
-  again(ctx: Context, attempt: Attempt, claims: string): Promise<string | undefined>
+  again(ctx: Context, attempt: Attempt, demanded: Hints): Promise<string | undefined>
   /** The attempt of this browser, still to be taken. @throws {Failure} */
   peek(ctx: Context, idp: string, state: string): Promise<Attempt>
   /** The attempt of this browser, and of nobody after it. @throws {Failure} */
@@ -92,10 +92,10 @@ export function openAttempts(store: Store, issuer: URL, base: string, now: () =>
   return {
     peek,
     mint,
-    async again(ctx, { uid, idp, login }, claims) {
+    async again(ctx, { uid, idp, login }, demanded) {
       const mark = { kind: CHALLENGED, id: uid, payload: '{}', expiresAt: now() + LIFETIME }
       if (!(await store.put(mark, 'insert'))) return undefined
-      return mint(ctx, uid, idp, { ...login.hints, claims })
+      return mint(ctx, uid, idp, { ...login.hints, ...demanded })
     },
     async take(ctx, idp, state) {
       const attempt = await peek(ctx, idp, state)

@@ -3,15 +3,16 @@
  * account to the engine. An administrator who consented for everybody comes back here too, and is no sign-in.
  */
 import type { Context } from 'koa'
-import { isLoginRefused, type LoginRefused } from '../adapter.ts'
+import { type Hints, type Identity, isLoginRefused, type LoginRefused } from '../adapter.ts'
 import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
+import { challengeOf } from '../idp/challenges.ts'
 import { withinDeadline } from '../idp/deadline.ts'
 import { provenIdentity } from '../idp/identity.ts'
 import { type Attempt, signInPath } from './attempt.ts'
 import { wayBack } from './back.ts'
 import type { InteractionParts } from './parts.ts'
-import { challengeOf, outcomeOf, refusalFailure } from './refusal.ts'
+import { outcomeOf, refusalFailure } from './refusal.ts'
 
 const FORM_LIMIT = 64 * 1024
 
@@ -40,6 +41,7 @@ export async function finishLogin(ctx: Context, parts: InteractionParts): Promis
 
   try {
     const identity = provenIdentity(await withinDeadline(() => idp.adapter.finish(attempt.login, callback)))
+    if (await followPending(ctx, parts, attempt, identity)) return
     const next = await parts.port.grant(attempt.uid, idp.id, identity)
     if (parts.idps.size > 1) parts.lastIdp.remember(ctx, idp.id)
     ctx.status = 303
@@ -58,17 +60,45 @@ export async function finishLogin(ctx: Context, parts: InteractionParts): Promis
 /** Sends the browser to the IdP once more when that is what the refusal asks for. Answers why it did not. */
 async function followChallenge(
   ctx: Context,
-  { attempts, base }: InteractionParts,
+  parts: InteractionParts,
   attempt: Attempt,
   refused: LoginRefused,
 ): Promise<{ readonly followed: boolean; readonly fault?: string }> {
-  const challenge = challengeOf(refused)
-  if (!('claims' in challenge)) return { followed: false, ...challenge }
-  const state = await attempts.again(ctx, attempt, challenge.claims)
-  if (state === undefined) return { followed: false, fault: 'is the second one of this interaction' }
+  const { claims, ...why } = challengeOf(refused)
+  if (claims === undefined) return { followed: false, ...why }
+  const followed = await goAgain(ctx, parts, attempt, { claims })
+  return { followed, ...(followed ? undefined : { fault: 'is the second one of this interaction' }) }
+}
+
+/** The same for what a re-check met since the last sign-in: known as soon as it is known who this is. A sign-in without it
+ * would end at the next re-check. Where an interaction had its one challenge, that is how it is. */
+async function followPending(
+  ctx: Context,
+  parts: InteractionParts,
+  attempt: Attempt,
+  { subject, claims: { username } }: Identity,
+): Promise<boolean> {
+  const account = parts.accountId(attempt.idp, subject)
+  const claims = await parts.challenges.pending(account)
+  if (claims === undefined) return false
+  if (claims !== attempt.login.hints.claims) {
+    return goAgain(ctx, parts, attempt, { claims, ...(username === undefined ? undefined : { loginHint: username }) })
+  }
+  await parts.challenges.met(account)
+  return false
+}
+
+async function goAgain(
+  ctx: Context,
+  { attempts, base }: InteractionParts,
+  attempt: Attempt,
+  demanded: Hints,
+): Promise<boolean> {
+  const state = await attempts.again(ctx, attempt, demanded)
+  if (state === undefined) return false
   ctx.status = 303
   ctx.redirect(signInPath(base, attempt.uid, attempt.idp, state))
-  return { followed: true }
+  return true
 }
 
 /** Entra sends an administrator to the one redirect URI, without a state because no sign-in began, and says whether they

@@ -1,4 +1,5 @@
 /** What the routes of this folder are made of. */
+import type { Challenges } from '../idp/challenges.ts'
 import type { OpenIdp } from '../idp/registry.ts'
 import type { Pages } from '../pages/index.ts'
 import type { Logos } from '../pages/logos.ts'
@@ -12,6 +13,9 @@ export interface InteractionParts {
   readonly base: string
   readonly port: AuthorizationPort
   readonly attempts: Attempts
+  readonly challenges: Pick<Challenges, 'pending' | 'met'>
+  /** The account of a user of an IdP. */
+  readonly accountId: (idp: string, subject: string) => string
   readonly browser: BrowserBinding
   readonly idps: ReadonlyMap<string, OpenIdp>
   readonly lastIdp: LastIdp

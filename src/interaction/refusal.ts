@@ -1,6 +1,6 @@
 /**
- * What a refused sign-in becomes: the page for the user, the answer for the client, and the challenge that is worth
- * another try. An adapter is trusted, yet its words may come from an IdP's answer: they are cleaned here.
+ * What a refused sign-in becomes: the page for the user and the answer for the client. An adapter is trusted, yet its words
+ * may come from an IdP's answer: they are cleaned here. A challenge that is worth another try is `idp/challenges.ts`.
  */
 import { isLoginRefused, type LoginRefused, type Refusal } from '../adapter.ts'
 import { ERRORS, type ErrorCode, Failure, type FailureWords, type WayBack } from '../errors.ts'
@@ -26,8 +26,7 @@ const OUTCOMES: Readonly<Record<Refusal, Outcome>> = {
   invalid: { code: 'idp_invalid', denial: 'server_error', description: 'the sign-in could not be verified' },
 }
 
-/** Characters. A claims challenge takes some hundreds, and an address of the IdP must still hold it. */
-const MAX_CHALLENGE = 2048
+/** Characters. */
 const MAX_LINK = 2048
 
 export function outcomeOf({ reason }: LoginRefused): Outcome {
@@ -39,20 +38,6 @@ export function refusalFailure(cause: unknown, message: string, back?: WayBack):
   if (!isLoginRefused(cause)) return new Failure('internal', message, { cause })
   const { code } = outcomeOf(cause)
   return new Failure(code, message, { cause, back, words: wordsOf(cause.advice, code) })
-}
-
-/** The challenge of a refusal when it is a JSON object of bounded size, or why it is not followed. */
-export function challengeOf({ challenge }: LoginRefused): { readonly claims: string } | { readonly fault?: string } {
-  if (challenge === undefined) return {}
-  if (typeof challenge !== 'string') return { fault: 'is no text' }
-  if (challenge.length > MAX_CHALLENGE) return { fault: `is longer than ${MAX_CHALLENGE} characters` }
-  try {
-    const claims: unknown = JSON.parse(challenge)
-    if (typeof claims === 'object' && claims !== null && !Array.isArray(claims)) return { claims: challenge }
-  } catch {
-    // Told below. The error would quote the text.
-  }
-  return { fault: 'is no JSON object' }
 }
 
 /** The adapter's words, each in the place of ours; ours where it has none that can be read. */

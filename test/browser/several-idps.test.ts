@@ -1,9 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AxeResults } from 'axe-core'
 import { expect } from 'chai'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { adapters } from '../../adapters/index.ts'
@@ -12,10 +10,9 @@ import { launchBrowser } from '../support/browser.ts'
 import { authorizationRequest, exchange, type Registered, register } from '../support/client.ts'
 import { listen, startIssuer, type TestIssuer } from '../support/issuer.ts'
 import { hostileSvg, PNG, SVG } from '../support/logos.ts'
+import { lookAt } from '../support/look.ts'
 import { scriptedIdps } from '../support/scripted-idp.ts'
 
-const { source: axe } = createRequire(import.meta.url)('axe-core') as { source: string }
-const screenshots = process.env.SCREENSHOTS === '1'
 const CONSENT = 'https://login.microsoftonline.com/contoso.example/v2.0/adminconsent?client_id=aaaaaaaa-bbbb-cccc'
 
 describe('several IdPs in a real browser', function () {
@@ -62,7 +59,6 @@ describe('several IdPs in a real browser', function () {
       }),
     })
     client = await register(issuer.url, { client_name: 'Browser test', redirect_uris: [callback] })
-    if (screenshots) await mkdir('test/.artifacts', { recursive: true })
   })
   after(async () => {
     await browser?.close()
@@ -91,30 +87,11 @@ describe('several IdPs in a real browser', function () {
     return request
   }
 
-  /** Looks at the page as different readers do. */
-  async function look(name: string): Promise<void> {
-    await page.evaluate(axe)
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
-      const { violations } = await page.evaluate<AxeResults>('axe.run(document)')
-      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).eql([])
-      if (screenshots) await page.screenshot({ path: `test/.artifacts/${name}-${colorScheme}.png`, fullPage: true })
-    }
-    await page.emulateMedia({ colorScheme: 'light' })
-    await page.setViewportSize({ width: 320, height: 640 })
-    expect(await page.evaluate('document.documentElement.scrollWidth')).equal(320)
-    for (const button of await page.locator('button:visible, a.button').all()) {
-      expect((await button.boundingBox())?.height).at.least(44)
-    }
-    if (screenshots) await page.screenshot({ path: `test/.artifacts/${name}-320.png`, fullPage: true })
-    await page.setViewportSize({ width: 800, height: 900 })
-  }
-
   const foreign = () => requested.filter((url) => !url.startsWith(`${issuer.url}/`))
 
   it('are shown with logos and a field, to every reader, and ask nobody else for anything', async () => {
     await approve()
-    await look('several-chooser')
+    await lookAt(page, 'several-chooser')
     const drawn = await page.evaluate('[...document.images].map(({ naturalWidth }) => naturalWidth > 0)')
     expect(drawn).eql([true, true, true])
     expect(await page.getByRole('button', { name: 'Contoso', exact: true }).count()).equal(1)
@@ -131,7 +108,7 @@ describe('several IdPs in a real browser', function () {
       'The part after the @ belongs to none of the sign-ins below',
     )
     expect(await page.getByLabel('Your e-mail address at work').inputValue()).equal('ada@elsewhere.example')
-    await look('several-unknown')
+    await lookAt(page, 'several-unknown')
     await page.getByLabel('Your e-mail address at work').press('Control+A')
     await page.keyboard.type('ada@contoso.example')
     await Promise.all([page.waitForURL(/sign-in/), page.keyboard.press('Enter')])
@@ -150,7 +127,7 @@ describe('several IdPs in a real browser', function () {
     await approve()
     const first = page.locator('.options button').first()
     expect((await first.textContent())?.replace(/\s+/g, ' ').trim()).equal('Partners of Contoso Last used')
-    await look('several-last-used')
+    await lookAt(page, 'several-last-used')
   })
 
   it('send whoever lacks consent to an administrator, by a page that goes nowhere by itself', async () => {
@@ -173,7 +150,7 @@ describe('several IdPs in a real browser', function () {
       'An administrator of Contoso must agree first',
     )
     expect(await page.getByText(CONSENT).isVisible()).equal(true)
-    await look('several-advice')
+    await lookAt(page, 'several-advice')
     await page.waitForTimeout(300)
     expect(page.url()).includes('/callback/contoso')
     expect([foreign(), trapped]).eql([[], []])

@@ -53,6 +53,7 @@ function labWith(changes: Partial<Standing>, refresh = true) {
       },
       any: unused,
     },
+    demanded: unused,
     told: () => undefined,
     unconfirmed: () => undefined,
     apart: (work) => work(),

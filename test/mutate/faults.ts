@@ -194,6 +194,14 @@ ${VERIFY}`,
     'if (tid === PERSONAL_ACCOUNTS && !allowPersonalAccounts)',
     'if (tid === "")',
   ]),
+  fault('adapters/entra/groups.ts', 'entra')('a token without a groups claim is taken for no groups', [
+    "absent === 'none' && claims.groups === undefined",
+    'claims.groups === undefined',
+  ]),
+  fault('adapters/entra/graph.ts', 'entra')('a claims challenge of Graph is not read', [
+    'if (challenge !== undefined)',
+    "if (challenge === '')",
+  ]),
   fault('adapters/entra/graph.ts', 'entra')('a permission that we lack ends access', [
     "recheck ? 'unavailable' : 'not_allowed'",
     "'not_allowed'",

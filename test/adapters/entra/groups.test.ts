@@ -17,9 +17,60 @@ describe('the groups of Entra', () => {
     expect(await graphRequests()).to.deep.equal([])
   })
 
-  it('are unknown, not none, when the token speaks of none', async () => {
-    await lab.entra.set({ people: { ada: { groups: [] } } })
-    expect((await signIn(lab, lab.open())).claims).not.to.have.property('groups')
+  it('take no setting that would do nothing', () => {
+    expect(() => lab.open({ groups: { from: 'graph', absent: 'none' } })).to.throw(/set groups\.from: token/)
+    expect(() => lab.open({ groups: { as: 'name' } })).to.throw(/set groups\.from: graph/)
+  })
+
+  describe('of which the token says nothing', () => {
+    const NONE: Options = { groups: { absent: 'none' } }
+
+    it('are none when Graph says so too: Entra sends no groups claim about whoever is in no group', async () => {
+      await lab.entra.set({ people: { ada: { groups: [] } } })
+      const opened = lab.open()
+      expect((await signIn(lab, opened)).claims.groups).to.deep.equal([])
+      expect(await graphRequests()).to.have.length(1)
+      expect(opened.warnings).to.deep.equal([])
+    })
+
+    it('are those of Graph, and the operator is told, when the app registration sends no groups claim', async () => {
+      await lab.entra.set({ app: { groupMembershipClaims: null } })
+      const opened = lab.open()
+      expect((await signIn(lab, opened)).claims.groups).to.deep.equal([ENGINEERING])
+      expect(opened.warnings.join()).to.match(/^no_groups_claim: .*Token configuration/)
+    })
+
+    it('are none, and Graph is not asked, when the configuration says so', async () => {
+      await lab.entra.set({ app: { groupMembershipClaims: 'ApplicationGroup', assignedGroups: [NEWSLETTER] } })
+      expect((await signIn(lab, lab.open(NONE))).claims.groups).to.deep.equal([])
+      await lab.entra.set({ people: { ada: { groups: [ENGINEERING, NEWSLETTER] } } })
+      expect((await signIn(lab, lab.open(NONE))).claims.groups).to.deep.equal([NEWSLETTER])
+      expect(await graphRequests()).to.deep.equal([])
+    })
+
+    it('are not none because there are too many for it, or because it says something else, whatever the configuration', async () => {
+      await lab.entra.set({ behaviour: { overageAbove: 0 } })
+      expect((await signIn(lab, lab.open(NONE))).claims.groups).to.deep.equal([ENGINEERING])
+      await lab.entra.set({ behaviour: { idToken: { groups: 'all', _claim_names: null } } })
+      expect((await signIn(lab, lab.open(NONE))).claims.groups).to.deep.equal([ENGINEERING])
+    })
+
+    it('are none for personal accounts, about which Graph cannot be asked', async () => {
+      const personal = { tenant: 'common', anyTenant: true, allowPersonalAccounts: true }
+      await lab.entra.set({ people: { paula: { groups: [] } }, behaviour: { signWith: 'personal' } })
+      for (const from of ['token', 'graph'] as const) {
+        const opened = lab.open({ ...personal, groups: { from } })
+        expect((await signIn(lab, opened, { loginHint: 'paula' })).claims.groups).to.deep.equal([])
+      }
+      expect(await graphRequests()).to.deep.equal([])
+    })
+
+    it('refuse the sign-in with the reason when Graph cannot tell either', async () => {
+      await lab.entra.set({ people: { ada: { groups: [] } }, behaviour: { graphStatus: 503, graphRetryAfter: '0' } })
+      await refused(signIn(lab, lab.open()), 'unavailable', /Graph/)
+      await lab.entra.set({ behaviour: { graphStatus: 403 } })
+      await refused(signIn(lab, lab.open()), 'not_allowed', /Graph.*groups\.absent: none/)
+    })
   })
 
   for (const overageAs of ['claim names', 'hasgroups'] as const) {
@@ -82,26 +133,6 @@ describe('the groups of Entra', () => {
     now += 301_000
     await signIn(lab, opened)
     expect(await graphRequests()).to.have.length(3)
-  })
-
-  describe('of a Graph that is throttled', () => {
-    it('are had after the time that it asks for', async () => {
-      await lab.entra.set({ behaviour: { graphThrottles: 2, graphRetryAfter: '0' } })
-      expect((await signIn(lab, lab.open(GRAPH))).claims.groups).to.deep.equal([ENGINEERING])
-      expect(await graphRequests()).to.have.length(3)
-    })
-
-    it('are not waited for longer than a person would', async () => {
-      await lab.entra.set({ behaviour: { graphThrottles: 1, graphRetryAfter: '120' } })
-      await refused(signIn(lab, lab.open(GRAPH)), 'unavailable', /429/)
-      expect(await graphRequests()).to.have.length(1)
-    })
-
-    it('are not asked for without end', async () => {
-      await lab.entra.set({ behaviour: { graphThrottles: 1000, graphRetryAfter: '0' } })
-      await refused(signIn(lab, lab.open(GRAPH)), 'unavailable', /429/)
-      expect(await graphRequests()).to.have.length(4)
-    })
   })
 
   describe('that cannot be had', () => {

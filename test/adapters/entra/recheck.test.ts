@@ -125,6 +125,15 @@ describe('a re-check of a user of Entra', () => {
     })
   }
 
+  for (const graphStatus of [403, 404, 500]) {
+    it(`leaves access as it is when Graph does not say whether somebody is in no group (${graphStatus})`, async () => {
+      await lab.entra.set({ people: { ada: { groups: [] } }, behaviour: { graphStatus } })
+      await refused(refresh(), 'unavailable', /Graph/)
+      await lab.entra.set({ behaviour: { graphStatus: 200 } })
+      expect((await refresh())?.claims.groups).to.deep.equal([])
+    })
+  }
+
   it('leaves access as it is when Graph hides what groups are called', async () => {
     await lab.entra.set({ app: { consented: ['User.Read', 'GroupMember.Read.All'] } })
     const fetch = lab.entra.fetchFor()

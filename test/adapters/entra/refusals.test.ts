@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import type { IdpError } from '../../../adapters/code-flow.ts'
 import { AADSTS } from '../../../adapters/entra/aadsts.ts'
+import { challengeIn } from '../../../adapters/entra/graph.ts'
 import { explainer, filled, refusesCredential } from '../../../adapters/entra/refusals.ts'
 import type { Refusal } from '../../../src/adapter.ts'
 import { newLogin } from '../../support/login.ts'
@@ -31,6 +32,7 @@ const place = {
   tenant: TENANT,
   clientId: CLIENT_ID,
   redirectUri: new URL(REDIRECT_URI),
+  scopes: ['openid', 'https://graph.microsoft.com/User.Read'],
 }
 const errorOf = (code: number, members: object = {}): IdpError => ({
   error: 'invalid_grant',
@@ -85,16 +87,23 @@ describe('the errors of Entra', () => {
   })
 
   it('are about our credential, so that the other one is tried, when Entra does not take the federated token', () => {
-    for (const code of [700211, 700213, 700222]) expect(refusesCredential(errorOf(code)), String(code)).to.equal(true)
+    for (const code of [700211, 700213, 700222, 700226])
+      expect(refusesCredential(errorOf(code)), String(code)).to.equal(true)
     for (const code of [65001, 9010010, 50105]) expect(refusesCredential(errorOf(code)), String(code)).to.equal(false)
-    expect(explain(errorOf(700222))?.advice?.words).to.contain('federated credential')
+    expect(explain(errorOf(700213))?.advice?.words).to.contain('No federated credential')
+    expect(explain(errorOf(700222))?.advice?.words).to.contain('issued by Entra itself')
   })
 
   it('give the administrator a link to consent, of this tenant and this application', () => {
-    const { link } = explain(errorOf(65001))?.advice ?? {}
-    const url = new URL(link?.url ?? '')
-    expect(`${url.origin}${url.pathname}`).to.equal(`https://login.microsoftonline.com/${TENANT}/adminconsent`)
-    expect(Object.fromEntries(url.searchParams)).to.deep.equal({ client_id: CLIENT_ID, redirect_uri: REDIRECT_URI })
+    const linkOf = (tenant: string) => new URL(explainer({ ...place, tenant })(errorOf(65001))?.advice?.link?.url ?? '')
+    const url = linkOf(TENANT)
+    expect(`${url.origin}${url.pathname}`).to.equal(`https://login.microsoftonline.com/${TENANT}/v2.0/adminconsent`)
+    expect(Object.fromEntries(url.searchParams)).to.deep.equal({
+      client_id: CLIENT_ID,
+      scope: 'openid https://graph.microsoft.com/User.Read',
+      redirect_uri: REDIRECT_URI,
+    })
+    for (const many of ['organizations', 'common']) expect(linkOf(many).pathname).to.match(/^\/organizations\//)
   })
 
   it('give no link that is not https', () => {
@@ -129,7 +138,7 @@ describe('the errors of Entra', () => {
     it('are explained when an administrator must consent to a permission', async () => {
       const opened = lab.open({ groups: { from: 'graph', as: 'name' } })
       const { advice } = await refused(signIn(lab, opened), 'not_allowed', /AADSTS90094/)
-      expect(advice?.link?.url).to.contain('/adminconsent?')
+      expect(advice?.link?.url).to.match(/\/adminconsent\?.*GroupMember\.Read\.All/)
     })
 
     it('count only with the state of this login', async () => {
@@ -172,16 +181,34 @@ describe('the errors of Entra', () => {
       expect((await refused(opened.adapter.refresh?.(ada), 'denied')).challenge).to.contain('polids')
     })
 
+    it('is read where Graph has one for us, at a sign-in and at a re-check', async () => {
+      const opened = lab.open({ groups: { from: 'graph', cacheSeconds: 0 } })
+      const ada = await signIn(lab, opened)
+      await lab.entra.set({ behaviour: { graphDemands: true } })
+      expect((await refused(opened.adapter.refresh?.(ada), 'denied', /Graph/)).challenge).to.contain('polids')
+      const { challenge = '' } = await refused(signIn(lab, opened), 'denied', /Graph/)
+      expect((await signIn(lab, opened, { claims: challenge })).subject).to.equal(ada.subject)
+    })
+
+    for (const [header, challenge] of [
+      ['Bearer claims="eyJhIjp7fX0="', '{"a":{}}'],
+      ['Bearer realm="x, claims=\\"bm8=\\"", error="insufficient_claims", claims="eyJhIjp7fX0"', '{"a":{}}'],
+      ['Bearer error="insufficient_claims", claims="not base64!"', undefined],
+      ['Bearer error="invalid_token"', undefined],
+      ['Basic claims="eyJhIjp7fX0="', undefined],
+    ] as const) {
+      it(`is what Graph says by ${header}`, () => expect(challengeIn(header)).to.equal(challenge))
+    }
+
     it('is passed on with an error that the table does not have, too', () => {
       const refusal = explain(errorOf(1234567, { claims: '{"id_token":{}}' }))
       expect(refusal).to.include({ reason: 'denied', challenge: '{"id_token":{}}' })
     })
 
-    for (const claims of ['no json', '"text"', '[]', 'null', 7, `{"a":"${'x'.repeat(5000)}"}`]) {
-      it(`is nothing but a JSON object of a sane size, not ${String(claims).slice(0, 12)}`, () => {
-        expect(explain(errorOf(50076, { claims }))?.challenge).to.equal(undefined)
-      })
-    }
+    it('is passed on as it came, for the host to judge, and is nothing but text', () => {
+      expect(explain(errorOf(50076, { claims: 'no json' }))?.challenge).to.equal('no json')
+      for (const code of [50076, 1234567]) expect(explain(errorOf(code, { claims: 7 }))?.challenge).to.equal(undefined)
+    })
   })
 
   it('never come from a resource parameter or a scope of the MCP client, since none is sent', async () => {

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { PERSONAL_ACCOUNTS, type Person } from './directory.ts'
 import { Aadsts, errorBody } from './errors.ts'
-import { CHALLENGE, grantedScopes, type Place, personOf, type Service } from './token.ts'
+import { challengeOf, grantedScopes, type Place, personOf, type Service } from './token.ts'
 
 export interface Shown {
   readonly status: number
@@ -44,9 +44,32 @@ export function authorize(service: Service, place: Place, query: URLSearchParams
   return back
 }
 
+/** "Admin consent on the Microsoft identity platform", where whoever comes is an administrator and accepts: back at the
+ * redirect URI with `admin_consent`, `tenant` and `scope`, and the state if there was one. */
+export function adminConsent({ directory: { app } }: Service, place: Place, query: URLSearchParams): URL | Shown {
+  const scope = query.get('scope')
+  if (scope === null) return page(new Aadsts(900144))
+  const redirectUri = query.get('redirect_uri') ?? ''
+  if (query.get('client_id') !== app.clientId) return page(new Aadsts(700016))
+  if (!app.redirectUris.includes(redirectUri)) return page(new Aadsts(50011))
+  const asked = scope
+    .split(' ')
+    .flatMap((name) => (name.startsWith(`${place.graph}/`) ? name.slice(place.graph.length + 1) : []))
+  app.consented = [...new Set([...app.consented, ...asked])]
+  const back = new URL(redirectUri)
+  back.searchParams.set('tenant', place.tenant)
+  back.searchParams.set('admin_consent', 'True')
+  back.searchParams.set('scope', scope)
+  const state = query.get('state')
+  if (state !== null) back.searchParams.set('state', state)
+  return back
+}
+
 /** `login_hint` fills in the name; otherwise whoever sits there, or a page that asks. */
 function loginOf({ directory }: Service, query: URLSearchParams): string | undefined {
-  const hint = query.get('login_hint') ?? directory.behaviour.visitor
+  const { visitor, visitorAsked } = directory.behaviour
+  const asked = query.get('login_hint')
+  const hint = asked === null ? visitor : visitorAsked || asked
   if (hint === '') return undefined
   const known = Object.entries(directory.people).find(([login, { username }]) => hint === login || hint === username)
   return known?.[0] ?? hint
@@ -61,7 +84,7 @@ function signIn({ directory, codes }: Service, place: Place, query: URLSearchPar
   if (query.get('response_type') !== 'code' || !query.get('code_challenge')) throw new Aadsts(900144)
   const scopes = grantedScopes((query.get('scope') ?? '').split(' '), place.graph, app)
   // The challenge of a token error comes back as the parameter `claims`, and is met in the browser.
-  if (query.get('claims') === CHALLENGE) person.secondFactor = true
+  if (query.get('claims') === challengeOf(behaviour)) person.secondFactor = true
   const code = randomBytes(32).toString('base64url')
   codes.set(code, { login, scopes, request: query })
   return code

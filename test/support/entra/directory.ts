@@ -44,6 +44,10 @@ export interface Directory {
     federated: { issuer: string; subject: string; audience: string; publicKey: string }[]
     multiTenant: boolean
     assignmentRequired: boolean
+    /** "Configure group claims for applications", the attribute of that name: groups are in tokens, all of them or those that
+     * are assigned to the application; null leaves the claim out. */
+    groupMembershipClaims: 'All' | 'ApplicationGroup' | null
+    assignedGroups: string[]
     /** Delegated permissions that an administrator consented to, beyond what people may consent to. */
     consented: string[]
   }
@@ -55,12 +59,17 @@ export interface Directory {
 export interface Behaviour {
   /** Who is at the browser when no login_hint says so. */
   visitor: string
+  /** Who signs in when a login_hint names somebody else: people may choose another account. */
+  visitorAsked: string
   /** Answers of the authorization endpoint to whoever signs in: the number of an AADSTS error, 0 for none. */
   authorizeError: number
   /** The same for the token endpoint. */
   tokenError: number
-  /** Conditional Access: blocks everybody, or asks for a second factor. */
-  conditionalAccess: 'off' | 'block' | 'second factor'
+  /** Conditional Access: blocks everybody, or asks for a second factor; or only at a refresh, as a policy about networks does
+   * when the browser is inside and the server that refreshes is not. */
+  conditionalAccess: 'off' | 'block' | 'second factor' | 'second factor at refresh'
+  /** The policy that claims challenges name. */
+  policy: string
   /** Replaces claims of ID tokens; null removes one. */
   idToken: Record<string, unknown>
   signWith: 'organisations' | 'personal'
@@ -70,9 +79,13 @@ export interface Behaviour {
   overageAs: 'claim names' | 'hasgroups'
   graphPageSize: number
   graphThrottles: number
-  /** Seconds. */
+  /** Seconds or a date. Whoever comes earlier is throttled again. */
   graphRetryAfter: string
+  /** By its own doing: milliseconds. */
+  graphThrottledUntil: number
   graphStatus: number
+  /** Graph refuses whoever has not passed the second factor, with a claims challenge. */
+  graphDemands: boolean
   /** The origin that the next pages of Graph are said to be at. */
   graphNextAt: string
   /** Answers every request with this status, as a service that is down does. */
@@ -105,6 +118,8 @@ export function newDirectory(): Directory {
       federated: [],
       multiTenant: true,
       assignmentRequired: false,
+      groupMembershipClaims: 'All',
+      assignedGroups: [],
       consented: ['User.Read'],
     },
     people: {
@@ -122,9 +137,11 @@ export function newDirectory(): Directory {
     },
     behaviour: {
       visitor: 'ada',
+      visitorAsked: '',
       authorizeError: 0,
       tokenError: 0,
       conditionalAccess: 'off',
+      policy: 'policy-1',
       idToken: {},
       signWith: 'organisations',
       keysNameTheirIssuer: true,
@@ -133,7 +150,9 @@ export function newDirectory(): Directory {
       graphPageSize: 999,
       graphThrottles: 0,
       graphRetryAfter: '0',
+      graphThrottledUntil: 0,
       graphStatus: 200,
+      graphDemands: false,
       graphNextAt: '',
       down: 0,
       clockAhead: 0,

@@ -1,9 +1,10 @@
 /**
  * A stand-in for Microsoft Graph, as far as group memberships go: "List a user's direct and transitive memberships"
  * (transitiveMemberOf), "directoryObject: getMemberObjects", "Paging Microsoft Graph data in your app" and "Microsoft Graph
- * throttling guidance".
+ * throttling guidance"; and "Claims challenges, claims requests and client capabilities", "Claims challenge header format".
  */
-import type { Directory, Person } from './directory.ts'
+import { type Directory, PERSONAL_ACCOUNTS, type Person } from './directory.ts'
+import { challengeOf } from './token.ts'
 
 export interface GraphCall {
   readonly method: string
@@ -20,6 +21,9 @@ export interface GraphAnswer {
   readonly body: unknown
 }
 
+/** Clocks and timers are not that exact. */
+const EARLY_MS = 50
+
 const failure = (status: number, code: string, headers: Record<string, string> = {}): GraphAnswer => ({
   status,
   headers,
@@ -29,11 +33,21 @@ const failure = (status: number, code: string, headers: Record<string, string> =
 export function answerGraph(directory: Directory, { method, url, person, scopes, origin }: GraphCall): GraphAnswer {
   const { behaviour } = directory
   if (!person) return failure(401, 'InvalidAuthenticationToken')
-  if (behaviour.graphThrottles > 0) {
-    behaviour.graphThrottles -= 1
-    return failure(429, 'TooManyRequests', { 'retry-after': behaviour.graphRetryAfter })
+  const { graphRetryAfter: retryAfter } = behaviour
+  if (behaviour.graphThrottles > 0 || Date.now() + EARLY_MS < behaviour.graphThrottledUntil) {
+    behaviour.graphThrottles = Math.max(behaviour.graphThrottles - 1, 0)
+    const seconds = Number(retryAfter)
+    behaviour.graphThrottledUntil = Number.isNaN(seconds) ? Date.parse(retryAfter) : Date.now() + seconds * 1000
+    return failure(429, 'TooManyRequests', { 'retry-after': retryAfter })
   }
   if (behaviour.graphStatus !== 200) return failure(behaviour.graphStatus, 'generalException')
+  if (behaviour.graphDemands && !person.secondFactor) {
+    const claims = btoa(challengeOf(behaviour))
+    const challenge = `Bearer realm="", authorization_uri="${origin}", error="insufficient_claims", claims="${claims}"`
+    return failure(401, 'InvalidAuthenticationToken', { 'www-authenticate': challenge })
+  }
+  // Personal accounts are not supported by either of the two, says the same table.
+  if (person.tid === PERSONAL_ACCOUNTS) return failure(400, 'Request_BadRequest')
   // Their tables of permissions: User.Read for the memberships of the signed-in user.
   const mayReadGroups = scopes.includes('GroupMember.Read.All')
   if (!mayReadGroups && !scopes.includes('User.Read')) return failure(403, 'Authorization_RequestDenied')

@@ -66,7 +66,7 @@ export function claimsOf(directory: Directory, person: Person, { cloud, graph, s
     ...(person.xms_edov !== undefined && { xms_edov: person.xms_edov }),
     ...(person.acct !== undefined && { acct: person.acct }),
     ...(person.roles && { roles: person.roles }),
-    ...groupClaims(behaviour, person, graph),
+    ...groupClaims(directory, person, graph),
     ...behaviour.idToken,
   }
   for (const [name, value] of Object.entries(claims)) if (value === null) delete claims[name]
@@ -74,9 +74,13 @@ export function claimsOf(directory: Directory, person: Person, { cloud, graph, s
 }
 
 /** "Configure group claims for applications by using Microsoft Entra ID" and "ID token claims reference", "Groups
- * overage claim": above the limit there is no `groups`, but where to ask; `hasgroups` in the implicit flow. */
-function groupClaims({ overageAbove, overageAs }: Directory['behaviour'], { groups, oid, tid }: Person, graph: string) {
-  if (groups.length === 0) return {}
+ * overage claim": without a group to name there is no claim; above the limit there is no `groups`, but where to ask;
+ * `hasgroups` in the implicit flow. */
+function groupClaims({ app, behaviour }: Directory, { groups: all, oid, tid }: Person, graph: string) {
+  const { overageAbove, overageAs } = behaviour
+  const assigned = ({ assignedGroups }: Directory['app']) => all.filter((id) => assignedGroups.includes(id))
+  const groups = app.groupMembershipClaims === 'ApplicationGroup' ? assigned(app) : all
+  if (app.groupMembershipClaims === null || groups.length === 0) return {}
   if (groups.length <= overageAbove) return { groups }
   if (overageAs === 'hasgroups') return { hasgroups: true }
   const endpoint = `${graph}/${tid}/users/${oid}/getMemberObjects`

@@ -5,10 +5,18 @@
  * Prints one line of JSON, `{ origin }`, when it listens on a free port of 127.0.0.1, and ends with its standard input.
  * It is reached as `http://127.0.0.1:<port>`, or by a fetch that sends `x-cloud` and `x-graph`, the origins that it then
  * says it is. `POST /control` changes the directory, `GET /control` tells which requests were seen.
+ *
+ * What it does is after public pages of Microsoft, named by their titles in quotes beside what follows them. They are at
+ * https://learn.microsoft.com/entra/identity-platform/ (v2-oauth2-auth-code-flow, v2-oauth2-client-creds-grant-flow,
+ * v2-protocols-oidc, v2-admin-consent, v2-conditional-access-dev-guide, access-tokens, authentication-national-cloud,
+ * certificate-credentials, claims-challenge, id-token-claims-reference, optional-claims, reference-error-codes,
+ * refresh-tokens), at https://learn.microsoft.com/entra/ (workload-id/workload-identity-federation,
+ * identity/hybrid/connect/how-to-connect-fed-group-claims), and at https://learn.microsoft.com/graph/
+ * (api/user-list-transitivememberof, api/directoryobject-getmemberobjects, paging, permissions-overview, throttling).
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { authorize } from './authorize.ts'
+import { adminConsent, authorize, type Shown } from './authorize.ts'
 import { apply, newDirectory, PERSONAL_ACCOUNTS } from './directory.ts'
 import { Aadsts, errorBody, statusOf } from './errors.ts'
 import { answerGraph } from './graph.ts'
@@ -53,12 +61,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, origin
       return json(response, 200, await service.keys.published(place.tenant, cloud, behaviour.keysNameTheirIssuer))
     case 'POST /oauth2/v2.0/token':
       return json(response, 200, await issueTokens(service, place, form))
-    case 'GET /oauth2/v2.0/authorize': {
-      const next = authorize(service, place, url.searchParams)
-      if (next instanceof URL) response.writeHead(302, { location: next.href }).end()
-      else response.writeHead(next.status, { 'content-type': 'text/html; charset=utf-8' }).end(next.html)
-      return
-    }
+    case 'GET /oauth2/v2.0/authorize':
+      return show(response, authorize(service, place, url.searchParams))
+    case 'GET /v2.0/adminconsent':
+      return show(response, adminConsent(service, place, url.searchParams))
     default:
       return json(response, 404, { error: 'not_found' })
   }
@@ -117,6 +123,11 @@ function control(method: string | undefined, text: string, response: ServerRespo
   }
   if (method === 'POST') apply(service.directory as never, JSON.parse(text))
   json(response, 200, seen)
+}
+
+function show(response: ServerResponse, next: URL | Shown): void {
+  if (next instanceof URL) response.writeHead(302, { location: next.href }).end()
+  else response.writeHead(next.status, { 'content-type': 'text/html; charset=utf-8' }).end(next.html)
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {

@@ -34,7 +34,9 @@ export interface Place {
 
 export const OIDC_SCOPES = ['openid', 'profile', 'email', 'offline_access']
 /** "Claims challenges, claims requests and client capabilities" and "Developer guidance for Conditional Access". */
-export const CHALLENGE = JSON.stringify({ access_token: { polids: { essential: true, values: ['policy-1'] } } })
+export function challengeOf({ policy }: Directory['behaviour']): string {
+  return JSON.stringify({ access_token: { polids: { essential: true, values: [policy] } } })
+}
 const ENDED = { revoked: 50173, password: 50133, expired: 700082 } as const
 
 const random = () => randomBytes(32).toString('base64url')
@@ -87,8 +89,8 @@ function renew({ refreshTokens, directory }: Service, form: URLSearchParams): Gr
 
 async function answer({ directory, keys, ...memory }: Service, place: Place, grant: Grant): Promise<object> {
   const person = personOf(directory, grant.login)
-  mayHaveTokens(directory, person)
   const { scopes, request } = grant
+  mayHaveTokens(directory, person, request === undefined)
   const kept: Grant = { login: grant.login, scopes }
   const [accessToken, refreshToken] = [random(), random()]
   memory.accessTokens.set(accessToken, kept)
@@ -106,11 +108,14 @@ async function answer({ directory, keys, ...memory }: Service, place: Place, gra
 }
 
 /** What is asked again whenever tokens are issued. */
-function mayHaveTokens({ app, behaviour }: Directory, person: Person): void {
+function mayHaveTokens({ app, behaviour }: Directory, person: Person, refresh: boolean): void {
   if (person.disabled) throw new Aadsts(50057)
   if (app.assignmentRequired && !person.assigned) throw new Aadsts(50105)
-  if (behaviour.conditionalAccess === 'block') throw new Aadsts(53003, CHALLENGE)
-  if (behaviour.conditionalAccess === 'second factor' && !person.secondFactor) throw new Aadsts(50076, CHALLENGE)
+  const { conditionalAccess: wants } = behaviour
+  const challenge = challengeOf(behaviour)
+  if (wants === 'block') throw new Aadsts(53003, challenge)
+  const applies = wants === 'second factor' || (wants === 'second factor at refresh' && refresh)
+  if (applies && !person.secondFactor) throw new Aadsts(50076, challenge)
 }
 
 export function personOf(directory: Directory, login: string): Person {
