@@ -51,6 +51,10 @@ export const ADAPTER_FAULTS: readonly Fault[] = [
   github('GitHub: an unverified e-mail address counts', ['primary && verified)', 'primary || verified)']),
   github('GitHub: an invitation is a membership', ["membership?.state === 'active' ?", 'membership ?']),
   github('GitHub: whoever is no member is let in', ['named.length === 0 || active.length > 0', 'named.length < 99']),
+  github('GitHub: the answer may be about another organization', [
+    'api.find(membershipIn(name), ',
+    'api.find(Membership, ',
+  ]),
   github('GitHub: everybody is let in unasked', [
     'organizations.length === 0 && !anyAccount',
     'organizations.length < 0 && !anyAccount',
