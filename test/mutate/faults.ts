@@ -173,7 +173,12 @@ ${VERIFY}`,
     "const logoutKeys = createRemoteJWKSet(new URL(jwksUri ?? ''), { [jwksFetch]: fetch })",
     'const logoutKeys = keys',
   ]),
-  token('a logout token may be of any type', ['if (!LOGOUT_TYPES.includes(type))', 'if (type === "")']),
+  token('a logout token may be of any type', ['if (!LOGOUT_TYPES.includes(', 'if (!"".concat(']),
+  token('a logout token passes for an ID token (events)', [
+    'if (payload.events !== undefined)',
+    'if (payload.events === "")',
+  ]),
+  token('a token of another type passes for an ID token (typ)', ['/\\+jwt$/', '/^$/']),
   token('a logout token may name nobody', ['if (!subject && !session)', 'if (subject === "")']),
 
   oidc('userinfo may be of another user', [
