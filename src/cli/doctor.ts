@@ -1,6 +1,7 @@
 /** `consulate doctor`: lets each IdP's adapter look at what usually goes wrong, and prints what it found. */
 import { Command } from 'commander'
 import type { Finding, IdpAdapter } from '../adapter.ts'
+import { cleanText } from '../observe/clean.ts'
 import { CONFIG_OPTION } from './options.ts'
 
 const EXAMPLES = `
@@ -36,11 +37,11 @@ async function doctor(wanted: string | undefined, options: { config?: string }):
   let bad = 0
   let looked = 0
   for (const { id, name, type, adapter } of chosen) {
-    console.log(`${id}: ${name} (${type})`)
+    console.log(cleanText(`${id}: ${name} (${type})`))
     for await (const finding of findings(adapter)) {
       if (finding.state === 'bad') bad += 1
       if (finding.state !== 'skipped') looked += 1
-      console.log(await text(finding))
+      console.log(text(finding))
     }
   }
   const good = looked === 0 ? 'Nothing was looked at.' : 'Nothing is bad.'
@@ -60,8 +61,7 @@ async function* findings(adapter: IdpAdapter): AsyncGenerator<Finding> {
   }
 }
 
-async function text({ step, state, detail, remedy }: Finding): Promise<string> {
-  const { cleanText } = await import('../observe/clean.ts')
+function text({ step, state, detail, remedy }: Finding): string {
   const line = `  ${state.padEnd(8)} ${cleanText(step)}: ${cleanText(detail)}`
   return remedy === undefined ? line : `${line}\n           ${cleanText(remedy)}`
 }

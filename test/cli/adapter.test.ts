@@ -99,6 +99,14 @@ describe('consulate adapter new', function () {
     })
   }
 
+  it('shows no control character of a folder to the terminal', async () => {
+    const { code, out } = await at.run(['adapter', 'new', 'a\u001b[31m\u0007\nb/my-idp.ts'])
+    expect(code).to.equal(0)
+    expect(await readdir(join(at.folder, 'a\u001b[31m\u0007\nb'))).to.have.members(['my-idp.ts', 'my-idp.test.ts'])
+    expect(out.replaceAll('\n', '')).not.to.match(/\p{Cc}/u)
+    expect(out.trimEnd().split('\n')).to.have.length(3)
+  })
+
   it('explains itself', async () => {
     for (const args of [
       ['adapter', '--help'],
