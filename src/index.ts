@@ -15,7 +15,7 @@ import { Failure } from './errors.ts'
 import { fetchForIdps, guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
 import { SECRET_KIND } from './idp/secrets.ts'
-import { callbackUrl, openAttempts } from './interaction/attempt.ts'
+import { openAttempts } from './interaction/attempt.ts'
 import { leaveWithError } from './interaction/back.ts'
 import { openBrowserBinding } from './interaction/browser.ts'
 import { openFormGuard } from './interaction/form-guard.ts'
@@ -45,6 +45,7 @@ import { asOneRequest, patient } from './stores/patience.ts'
 import { Ring } from './stores/ring.ts'
 import { sealStore } from './stores/seal.ts'
 import { startUpkeep } from './stores/upkeep.ts'
+import { callbackUrl } from './url.ts'
 
 export type { AdapterType } from './adapter.ts'
 export { ConfigError, parseConfig } from './config/load.ts'
@@ -94,7 +95,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const logos = openLogos(readLogos(config), base)
   const idps = openIdps(config.idps, parts.adapters, {
     fetch: fetchForIdps(),
-    redirectUri: (id) => callbackUrl(issuer, base, id),
+    redirectUri: (id) => callbackUrl(issuer, id),
     warn(fields, message) {
       log.warn(fields, message)
       parts.metrics?.warned(fields.idp, fields.code)
@@ -153,7 +154,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     interaction: interactionRoutes({
       base,
       port: authorizationPort(provider, { resources, accounts, grants, signedIn: recheck.begin, audit }),
-      attempts: openAttempts(store, issuer, base, now),
+      attempts: openAttempts(store, issuer, now),
       idps,
       browser,
       lastIdp: openLastIdp(issuer.protocol === 'https:'),

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import type { Finding, IdpAdapter } from '../adapter.ts'
 import { cleanText } from '../observe/clean.ts'
+import { callbackUrl } from '../url.ts'
 import { CONFIG_OPTION } from './options.ts'
 
 const EXAMPLES = `
@@ -28,7 +29,7 @@ async function doctor(wanted: string | undefined, options: { config?: string }):
   const { config, adapterTypes } = await sourceToCheck(options.config)
   const idps = openIdps(config.idps, adapterTypes, {
     fetch: fetchForIdps(),
-    redirectUri: (id) => new URL(`${config.issuer}/callback/${id}`),
+    redirectUri: (id) => callbackUrl(config.issuer, id),
   })
   const chosen = [...idps.values()].filter(({ id }) => wanted === undefined || id === wanted)
   if (chosen.length === 0) {
