@@ -30,19 +30,21 @@ const OUTCOMES: Readonly<Record<Refusal, Outcome>> = {
 const MAX_CHALLENGE = 2048
 const MAX_LINK = 2048
 
-export function outcomeOf({ reason }: LoginRefused): Outcome {
-  return OUTCOMES[reason] ?? OUTCOMES.invalid
+export function outcomeOf(refused: LoginRefused): Outcome {
+  return readable(() => OUTCOMES[refused.reason]) ?? OUTCOMES.invalid
 }
 
 /** The page for what an adapter threw. @param message for the log */
 export function refusalFailure(cause: unknown, message: string, back?: WayBack): Failure {
   if (!isLoginRefused(cause)) return new Failure('internal', message, { cause })
   const { code } = outcomeOf(cause)
-  return new Failure(code, message, { cause, back, words: wordsOf(cause.advice, code) })
+  return new Failure(code, message, { cause, back, words: readable(() => wordsOf(cause.advice, code)) })
 }
 
 /** The challenge of a refusal when it is a JSON object of bounded size, or why it is not followed. */
-export function challengeOf({ challenge }: LoginRefused): { readonly claims: string } | { readonly fault?: string } {
+export function challengeOf(refused: LoginRefused): { readonly claims: string } | { readonly fault?: string } {
+  // One that cannot be read is none.
+  const challenge = readable(() => refused.challenge)
   if (challenge === undefined) return {}
   if (typeof challenge !== 'string') return { fault: 'is no text' }
   if (challenge.length > MAX_CHALLENGE) return { fault: `is longer than ${MAX_CHALLENGE} characters` }
@@ -53,6 +55,15 @@ export function challengeOf({ challenge }: LoginRefused): { readonly claims: str
     // Told below. The error would quote the text.
   }
   return { fault: 'is no JSON object' }
+}
+
+/** Undefined when an object of the adapter breaks on being read: a refusal stays a refusal without the rest of it. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
 }
 
 /** The adapter's words, each in the place of ours; ours where it has none that can be read. */
