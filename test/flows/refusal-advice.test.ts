@@ -168,7 +168,7 @@ describe('the advice of an adapter that refuses a sign-in', () => {
     })
     const page = await approve(await openConsent(failing.url, await register(failing.url)))
     await failing.close()
-    expect(page.status).to.equal(503)
+    expect(page.status).to.equal(424)
     expect(page.title).to.include(ADVICE.title)
     expect(links(page)).to.have.length(1)
   })
