@@ -12,6 +12,7 @@ import { checkRules } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
 import type { Demo } from './demo/mount.ts'
 import { Failure } from './errors.ts'
+import { tellChangedTypes } from './idp/changed-types.ts'
 import { fetchForIdps, guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
 import { SECRET_KIND } from './idp/secrets.ts'
@@ -102,6 +103,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     },
     now: () => new Date(now()),
   })
+  await tellChangedTypes(store, idps.values(), (fields, message) => log.warn(fields, message))
   const resources = openResources(config.resources)
   const reads = readAhead(store)
   const accounts = openAccounts(store, reads, config.tokens.grantSeconds * 1000, now)
