@@ -1,9 +1,8 @@
 /** Any OpenID provider that publishes a discovery document. */
 import { z } from 'zod'
 import { defineAdapter } from '../src/adapter.ts'
+import { LOOPBACK } from './code-flow/options.ts'
 import { type IdTokenClaims, oidcFlow, standardClaims } from './code-flow.ts'
-
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 export const oidc = defineAdapter({
   type: 'oidc',
