@@ -68,7 +68,7 @@ describe('consulate adapter new', function () {
     await at.run(['adapter', 'new', 'my-idp.ts'])
     const path = join(at.folder, 'my-idp.ts')
     const source = await readFile(path, 'utf8')
-    const open = source.replace('if (group !== undefined && !known', 'if (group === "nobody" && !known')
+    const open = source.replace('if (!known.groups.includes(group))', 'if (group === "nobody")')
     expect(open).not.to.equal(source)
     await writeFile(path, open)
     const { code, out } = await mocha('--import=tsx', 'my-idp.test.ts', '-g', 'turns everybody else away')

@@ -22,6 +22,7 @@ export const ADAPTER_FAULTS: readonly Fault[] = [
     'if (hostedDomains) return',
   ]),
   google('Google: no refresh token after the first', ["...(recheck ? ['consent'] : [])", '...[]']),
+  okta('Okta: people are sent to choose an account', ['selectsAccount: false', 'selectsAccount: true']),
   okta('Okta: a list that was cut is a list', ['groups?.length === GROUPS_LIMIT', 'groups?.length === -1']),
   auth0('Auth0: the organization is not looked at', [
     'organization !== undefined && !isOf',
@@ -42,7 +43,12 @@ export const ADAPTER_FAULTS: readonly Fault[] = [
     "claims['cognito:groups'] ?? claims.groups ?? []",
   ]),
   cognito('Cognito: logout has no way back', ["url?.searchParams.set('logout_uri', returnTo.href)", '']),
-  gitlab('GitLab: the groups are not looked at', ['if (isAllowed.size > 0 &&', 'if (isAllowed.size < 0 &&']),
+  gitlab('GitLab: the groups are not looked at', ['if (isAllowed.size > 0)', 'if (isAllowed.size < 0)']),
+  gitlab('GitLab: groups that are not told are none', [
+    "throw new LoginRefused('invalid', `GitLab told",
+    "throw new LoginRefused('not_allowed', `GitLab told",
+  ]),
+  gitlab('GitLab: people are sent to choose an account', ['selectsAccount: false', 'selectsAccount: true']),
   gitlab('GitLab: everybody is let in unasked', [
     'groups.length === 0 && !anyAccount',
     'groups.length < 0 && !anyAccount',
