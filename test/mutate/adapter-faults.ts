@@ -8,10 +8,13 @@ const keycloak = fault('adapters/keycloak.ts', 'keycloak')
 const cognito = fault('adapters/cognito.ts', 'cognito')
 const gitlab = fault('adapters/gitlab.ts', 'gitlab')
 const github = fault('adapters/github.ts', 'github')
+const dev = fault('adapters/dev.ts', 'dev')
 const oauth2 = fault('adapters/code-flow/oauth2-flow.ts', 'oauth2-flow', 'github')
 const api = fault('adapters/code-flow/rest-api.ts', 'oauth2-flow', 'github')
 
 export const ADAPTER_FAULTS: readonly Fault[] = [
+  dev('a form may be of another login', ["form.getAll('state').join() !== login.state", "form.get('state') === ''"]),
+  dev('a form may have its state twice', ["form.getAll('state').join()", "form.get('state')"]),
   google('Google: the hosted domain is not looked at', ['if (!anyDomain && (hosted', 'if (hosted === "" && (hosted']),
   google('Google: a domain below ours is ours', [
     '!hostedDomains.includes(hosted)',
