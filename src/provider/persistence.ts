@@ -10,6 +10,7 @@ import { isStoreUnavailable, type PutMode, type Store, type StoredRecord } from 
 import { withHashedSecret } from './client-secrets.ts'
 import { presentedToken } from './presented-token.ts'
 import type { ReadAhead } from './read-ahead.ts'
+import { type Rotation, rotation } from './rotation.ts'
 
 export interface PersistencePolicy {
   /** Milliseconds a spent refresh token may be used once more. */
@@ -24,7 +25,7 @@ export interface PersistencePolicy {
 }
 
 /** Models that are written once and never again, so that a late write cannot bring back a revoked one. */
-const WRITTEN_ONCE = new Set(['AuthorizationCode', 'RefreshToken', 'Grant', 'Client', 'ReplayDetection'])
+const WRITTEN_ONCE = new Set(['AuthorizationCode', 'Grant', 'Client', 'ReplayDetection'])
 
 /** What a token request presents, by grant type: the model and the parameter that is its id. */
 const PRESENTED: Readonly<Record<string, readonly [model: string, parameter: string]>> = {
@@ -33,10 +34,11 @@ const PRESENTED: Readonly<Record<string, readonly [model: string, parameter: str
 }
 
 export function persistence(store: Store, reads: ReadAhead, policy: PersistencePolicy): (model: string) => Adapter {
+  const refreshTokens = rotation(store, { within: policy.refreshReuse, times: 1 })
   return (model) => {
     if (model === 'Session') return new NoSessions()
     if (model === 'AccessToken') return new PresentedAccessTokens(store)
-    return new StoredModel(model, store, reads, policy)
+    return new StoredModel(model, store, reads, refreshTokens, policy)
   }
 }
 
@@ -44,31 +46,32 @@ class StoredModel implements Adapter {
   readonly #model: string
   readonly #store: Store
   readonly #reads: ReadAhead
+  readonly #refreshTokens: Rotation
   readonly #policy: PersistencePolicy
 
-  constructor(model: string, store: Store, reads: ReadAhead, policy: PersistencePolicy) {
+  constructor(model: string, store: Store, reads: ReadAhead, refreshTokens: Rotation, policy: PersistencePolicy) {
     this.#model = model
     this.#store = store
     this.#reads = reads
+    this.#refreshTokens = refreshTokens
     this.#policy = policy
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<void> {
     const expiresAt = this.#policy.now() + (expiresIn === undefined ? this.#policy.unusedClient : expiresIn * 1000)
     if (this.#model === 'Grant' && payload.clientId) await this.#keepClient(payload.clientId, expiresAt)
-    const written = await answered(
-      this.#store.put(
-        {
-          kind: this.#model,
-          id,
-          payload: JSON.stringify(this.#model === 'Client' ? withHashedSecret(payload) : payload),
-          expiresAt,
-          ...indexes(this.#model, id, payload),
-        },
-        this.#mode(payload),
-      ),
-    )
-    if (written) return
+    const record = {
+      kind: this.#model,
+      id,
+      payload: JSON.stringify(this.#model === 'Client' ? withHashedSecret(payload) : payload),
+      expiresAt,
+      ...indexes(this.#model, id, payload),
+    }
+    const writing =
+      this.#model === 'RefreshToken'
+        ? this.#refreshTokens.complete(record)
+        : this.#store.put(record, this.#mode(payload))
+    if (await answered(writing)) return
     if (this.#model === 'ReplayDetection') throw new errors.InvalidClientAuth('the assertion was used before')
     if (this.#model === 'Interaction') throw new errors.SessionNotFound('the interaction is over')
     throw new Error(`a ${this.#model} with this id exists`)
@@ -112,11 +115,7 @@ class StoredModel implements Adapter {
 
   /** @throws {errors.InvalidGrant} when another request spent it first. */
   async consume(id: string): Promise<void> {
-    if (this.#model === 'RefreshToken') {
-      const reuse = { within: this.#policy.refreshReuse, times: 1 }
-      if ((await answered(this.#store.consume(this.#model, id, reuse))) !== 'refused') return
-      throw new errors.InvalidGrant('refresh token already used')
-    }
+    if (this.#model === 'RefreshToken') return this.#refreshTokens.begin(id)
     if ((await answered(this.#store.consume(this.#model, id))) === 'first') return
     // RFC 6749 section 4.1.2: a code used twice also ends what was issued for it the first time.
     const lost = await answered(this.#store.get(this.#model, id))

@@ -15,6 +15,8 @@ export interface WireFaults {
   doubt(command: string, error: WireError): void
   /** Answers each such command with bytes that are no message. */
   garble(command: string): void
+  /** Passes the next such command on, and ends its connection in place of the answer. */
+  lose(command: string, when?: WireError['when']): void
   /** How often a fault was shown. */
   readonly shown: number
   close(): Promise<void>
@@ -27,7 +29,7 @@ export interface WireError {
   readonly when?: (command: BSON.Document) => boolean
 }
 
-type Kind = 'refuse' | 'doubt' | 'garble'
+type Kind = 'refuse' | 'doubt' | 'garble' | 'lose'
 
 export async function wireFaults(target: { host: string; port: number }): Promise<WireFaults> {
   const faults = new Map<string, { readonly kind: Kind; readonly error: WireError }>()
@@ -38,12 +40,14 @@ export async function wireFaults(target: { host: string; port: number }): Promis
     const far = connect(target)
     /** Requests whose answers are to be changed. */
     const doubted = new Map<number, WireError>()
+    const lost = new Set<number>()
     pairs.tie(near, far)
     near.on(
       'data',
       framed((message) => {
         const command = bodyOf(message)
-        const fault = command && faults.get(Object.keys(command)[0] ?? '')
+        const [name = ''] = Object.keys(command ?? {})
+        const fault = command && faults.get(name)
         if (!fault || !(fault.error.when?.(command) ?? true)) {
           far.write(message)
           return
@@ -52,7 +56,8 @@ export async function wireFaults(target: { host: string; port: number }): Promis
         if (fault.kind === 'garble') near.write(Buffer.alloc(64, 0x5a))
         else if (fault.kind === 'refuse') near.write(messageOf(0, message.readInt32LE(4), refusal(fault.error)))
         else {
-          doubted.set(message.readInt32LE(4), fault.error)
+          if (fault.kind === 'doubt') doubted.set(message.readInt32LE(4), fault.error)
+          else if (faults.delete(name)) lost.add(message.readInt32LE(4))
           far.write(message)
         }
       }),
@@ -61,6 +66,10 @@ export async function wireFaults(target: { host: string; port: number }): Promis
       'data',
       framed((message) => {
         const answered = message.readInt32LE(8)
+        if (lost.has(answered)) {
+          near.destroy()
+          return
+        }
         const error = doubted.get(answered)
         doubted.delete(answered)
         const body = { ...bodyOf(message), ...(error && { writeConcernError: described(error) }) }
@@ -70,11 +79,13 @@ export async function wireFaults(target: { host: string; port: number }): Promis
   })
   const port = await listenAnywhere(server)
   const set = (kind: Kind) => (command: string, error: WireError) => void faults.set(command, { kind, error })
+  const unnamed = { code: 0, codeName: '' }
   return {
     port,
     refuse: set('refuse'),
     doubt: set('doubt'),
-    garble: (command) => set('garble')(command, { code: 0, codeName: '' }),
+    garble: (command) => set('garble')(command, unnamed),
+    lose: (command, when) => set('lose')(command, { ...unnamed, ...(when && { when }) }),
     get shown() {
       return shown
     },

@@ -16,6 +16,8 @@ export interface Document {
   readonly at?: number
   /** How often it was consumed again. */
   readonly r: number
+  /** Of the call that inserted or consumed it last, which knows its own work by it. */
+  readonly b?: string
   /** Grant, client and account id. */
   readonly g?: string
   readonly cl?: string

@@ -6,7 +6,7 @@
  * of the protocol has. The connection belongs to `connect.ts`, indexes to `schema.ts`, the shape of a document to
  * `document.ts`, and secrecy to `../seal.ts`. The engine's own deletion of expired documents is never relied upon.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { randomBytes } from 'node:crypto'
 import type { Collection, Filter } from 'mongodb'
 import {
   type Consumption,
@@ -24,7 +24,9 @@ import {
   StoreUnavailable,
 } from '../../store.ts'
 import { text } from '../text.ts'
+import { attempts, inTime, type Repetition } from './attempts.ts'
 import { type Connection, connect, META, RECORDS } from './connect.ts'
+import { consume } from './consume.ts'
 import { alive, type Document, keyOf, keysOf, toRecord } from './document.ts'
 import { Loader } from './loader.ts'
 import { put } from './put.ts'
@@ -75,7 +77,11 @@ class MongoStore implements StoreEngine {
 
   async put(record: StoredRecord, mode: PutMode): Promise<boolean> {
     checkExpiry(record)
-    return this.#run(() => put(this.#records, record, mode, this.#now()))
+    const mark = newMark()
+    return this.#run(
+      () => put(this.#records, record, { mode, mark, now: this.#now() }),
+      mode === 'insert' ? 'always' : this.#once,
+    )
   }
 
   get(kind: string, id: string): Promise<StoredRecord | undefined> {
@@ -87,19 +93,10 @@ class MongoStore implements StoreEngine {
   }
 
   consume(kind: string, id: string, reuse?: Reuse): Promise<Consumption> {
-    return this.#run(async () => {
-      const at = this.#now()
-      const _id = keyOf(kind, id)
-      const spent = await this.#records.updateOne(
-        { _id, at: { $exists: false }, ...alive(this.#now()) },
-        { $set: { at } },
-      )
-      if (spent.modifiedCount === 1) return 'first'
-      if (!reuse) return 'refused'
-      const window = { at: { $gt: at - reuse.within }, r: { $lt: reuse.times } }
-      const again = await this.#records.updateOne({ _id, ...window, ...alive(this.#now()) }, { $inc: { r: 1 } })
-      return again.modifiedCount === 1 ? 'again' : 'refused'
-    })
+    const mark = newMark()
+    const spend = (attempt: number) =>
+      consume(this.#records, keyOf(kind, id), { at: this.#now(), mark, attempt, reuse })
+    return this.#run(spend, 'always')
   }
 
   take(kind: string, id: string): Promise<StoredRecord | undefined> {
@@ -189,52 +186,25 @@ class MongoStore implements StoreEngine {
 
   /** For verbs that only read. */
   #look<T>(verb: () => Promise<T>): Promise<T> {
-    return this.#run(verb, AGAIN)
+    return this.#run(verb, 'always')
   }
 
-  async #run<T>(verb: () => Promise<T>, attempts = this.#connection.repeatsWrites() ? 1 : AGAIN): Promise<T> {
+  /** For verbs that must not be done twice. */
+  get #once(): Repetition {
+    return this.#connection.repeatsWrites() ? 'never' : 'unsent'
+  }
+
+  async #run<T>(verb: (attempt: number) => Promise<T>, repetition: Repetition = this.#once): Promise<T> {
     if (this.#closing) throw new StoreUnavailable('The database connection is closed.')
-    const running = whenSent(verb, attempts)
+    const running = attempts(verb, repetition)
     this.#running.add(running)
     try {
-      return await withDeadline(running)
-    } catch (cause) {
-      throw new StoreUnavailable('The database does not answer.', { cause })
+      return await inTime(running)
     } finally {
       this.#running.delete(running)
     }
   }
 }
 
-/** How often a verb is tried that found its connection pool emptied. */
-const AGAIN = 3
-
-/** When a connection breaks, the driver empties its pool and fails whoever waits for a connection, before anything was
- * sent. Beginning again spares a client the loss of the token that it has just spent. It is safe for what only reads, and
- * where the driver does not repeat writes; where it does, this may be its second attempt, and the first was done. */
-async function whenSent<T>(verb: () => Promise<T>, attempts: number): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await verb()
-    } catch (error) {
-      if ((error as Error).name !== 'MongoPoolClearedError' || attempt === attempts) throw error
-      await sleep(20 * attempt)
-    }
-  }
-}
-
-/** Milliseconds that a verb may take, whatever it does. Below the three seconds that a request may wait for a database
- * that is away: the driver bounds each step and repeats some. */
-const DEADLINE_MS = 2500
-
-async function withDeadline<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
+/** Tells what one call wrote from what all others did. */
+const newMark = () => randomBytes(12).toString('base64url')

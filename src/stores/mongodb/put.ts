@@ -10,20 +10,25 @@ type Outcome = 'written' | 'absent' | 'blocked'
 const ATTEMPTS = 4
 const DUPLICATE = 11_000
 
-/** Answers whether the mode allowed it. */
-export async function put(
-  records: Collection<Document>,
-  record: StoredRecord,
-  mode: PutMode,
-  now: number,
-): Promise<boolean> {
+export interface Writing {
+  readonly mode: PutMode
+  /** Of this call alone. */
+  readonly mark: string
+  readonly now: number
+}
+
+/** Answers whether the mode allowed it. An `insert` may be called again with the same mark: it is done once. */
+export async function put(records: Collection<Document>, record: StoredRecord, writing: Writing): Promise<boolean> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const outcome = await write(records, record, mode, now)
+    const outcome = await write(records, record, writing)
     if (outcome !== 'blocked') return outcome === 'written'
     // What stands in the way may be expired, and then it is not there.
-    if (await dropExpired(records, record, now)) continue
+    if (await dropExpired(records, record, writing.now)) continue
+    // Or it is what this call inserted before its connection broke.
+    const _id = keyOf(record.kind, record.id)
+    if (writing.mode === 'insert') return (await records.findOne({ _id, b: writing.mark })) !== null
     // Or, for an upsert, it is this record, and came this moment.
-    return mode === 'upsert' && (await write(records, record, 'update', now)) === 'written'
+    return writing.mode === 'upsert' && (await write(records, record, { ...writing, mode: 'update' })) === 'written'
   }
   return false
 }
@@ -35,8 +40,7 @@ export function isDuplicate(error: unknown): boolean {
 async function write(
   records: Collection<Document>,
   record: StoredRecord,
-  mode: PutMode,
-  now: number,
+  { mode, mark, now }: Writing,
 ): Promise<Outcome> {
   try {
     if (mode !== 'insert') {
@@ -47,7 +51,7 @@ async function write(
       if (matchedCount === 1) return 'written'
       if (mode === 'update') return 'absent'
     }
-    await records.insertOne(fresh(record))
+    await records.insertOne({ ...fresh(record), b: mark })
     return 'written'
   } catch (error) {
     if (isDuplicate(error)) return 'blocked'

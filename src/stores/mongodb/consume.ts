@@ -1,0 +1,22 @@
+/** Spending a record: one conditional write for its first use, and one for each that is allowed after it. */
+import type { Collection } from 'mongodb'
+import type { Consumption, Reuse } from '../../store.ts'
+import { alive, type Document } from './document.ts'
+
+/** @param mark of this call alone, so that an attempt after the first one knows what the one before has done */
+export async function consume(
+  records: Collection<Document>,
+  _id: string,
+  { at, mark, attempt, reuse }: { at: number; mark: string; attempt: number; reuse?: Reuse | undefined },
+): Promise<Consumption> {
+  const first = await records.updateOne({ _id, at: { $exists: false }, ...alive(at) }, { $set: { at, b: mark } })
+  if (first.modifiedCount === 1) return 'first'
+  if (reuse) {
+    const window = { at: { $gt: at - reuse.within }, r: { $lt: reuse.times }, b: { $ne: mark } }
+    const again = await records.updateOne({ _id, ...window, ...alive(at) }, { $inc: { r: 1 }, $set: { b: mark } })
+    if (again.modifiedCount === 1) return 'again'
+  }
+  const mine = attempt > 1 ? await records.findOne({ _id, b: mark }) : null
+  if (!mine) return 'refused'
+  return mine.r === 0 ? 'first' : 'again'
+}

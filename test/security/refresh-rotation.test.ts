@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'chai'
+import { StoreUnavailable } from '../../src/store.ts'
+import { obtainTokens, postForm, type Registered, refresh, register } from '../support/client.ts'
+import { startIssuer, type TestIssuer } from '../support/issuer.ts'
+import { observed } from '../support/observed.ts'
+
+/** Requests at once with one token. */
+const BURST = 20
+
+interface Call {
+  readonly verb: string
+  readonly kind: unknown
+}
+
+describe('the rotation of a refresh token', () => {
+  let issuer: TestIssuer
+  let client: Registered
+  let token: string
+  let before: (call: Call) => Promise<void> | void
+  let calls: Call[] = []
+
+  beforeEach(async () => {
+    before = () => undefined
+    issuer = await startIssuer({
+      store: (store) =>
+        observed(store, async (verb, first) => {
+          // A record that is written, or the kind of one.
+          const call = { verb, kind: (first as { kind?: unknown } | undefined)?.kind ?? first }
+          calls.push(call)
+          await before(call)
+        }),
+    })
+    client = await register(issuer.url)
+    token = (await obtainTokens(issuer.url, client)).refresh_token
+    calls = []
+  })
+  afterEach(() => issuer.close())
+
+  const use = async () => (await refresh<{ error?: string }>(issuer.url, client, token)).status
+  const asked = (verb: string) => calls.filter((call) => call.verb === verb && call.kind === 'RefreshToken').length
+  const tokens = () => issuer.store.count('RefreshToken')
+
+  /** Lets every refresh of a burst come as far as it can before the first one spends the token; then `next` happens. */
+  function holdTheFirst(next: () => Promise<unknown> | undefined): void {
+    before = async ({ verb }) => {
+      if (verb !== 'consume') return
+      before = () => undefined
+      for (let look = 0; look < 500 && calls.filter(({ kind }) => kind === 'Account').length < BURST; look += 1) {
+        await sleep(5)
+      }
+      await sleep(50)
+      await next()
+    }
+  }
+
+  const burst = async () => (await Promise.all(Array.from({ length: BURST }, use))).sort()
+
+  for (const verb of ['put', 'consume']) {
+    it(`costs the client no use of its token when the store goes away at the ${verb}`, async () => {
+      before = (call) => {
+        if (call.verb !== verb || call.kind !== 'RefreshToken') return
+        before = () => undefined
+        throw new StoreUnavailable('the engine is away')
+      }
+      expect([await use(), await use(), await use(), await use()]).to.deep.equal([503, 200, 200, 400])
+    })
+  }
+
+  it('leaves no token in the store that nobody was given', async () => {
+    await use()
+    await use()
+    expect(await tokens()).to.equal(3)
+    expect(await use()).to.equal(400)
+    expect(await tokens()).to.equal(3)
+  })
+
+  it('leaves none either when the grant is revoked meanwhile, and gives the client none', async () => {
+    before = async ({ verb }) => {
+      if (verb !== 'consume') return
+      before = () => undefined
+      await postForm(`${issuer.url}/revoke`, { client_id: client.client_id, token })
+    }
+    expect(await use()).to.equal(400)
+    expect(await tokens()).to.equal(0)
+  })
+
+  it('refuses a token that cannot be deleted after it was refused, and that one is good for nobody', async () => {
+    await use()
+    await use()
+    before = ({ verb }) => {
+      if (verb === 'delete') throw new StoreUnavailable('the engine is away')
+    }
+    expect(await use()).to.equal(400)
+  })
+
+  it('is done twice for a burst of requests, and asks the store little more often', async () => {
+    holdTheFirst(() => undefined)
+    const statuses = await burst()
+    expect(statuses.slice(0, 3)).to.deep.equal([200, 200, 400])
+    expect(statuses.at(-1)).to.equal(400)
+    expect(await tokens()).to.equal(3)
+    expect([asked('consume'), asked('put')].every((count) => count < BURST / 2)).to.equal(true)
+  })
+
+  it('is not refused to a burst of requests when the store goes away under it', async () => {
+    holdTheFirst(() => Promise.reject(new StoreUnavailable('the engine is away')))
+    expect(new Set(await burst())).to.deep.equal(new Set([503]))
+    expect(asked('consume')).to.equal(1)
+    expect([await use(), await use(), await use()]).to.deep.equal([200, 200, 400])
+  })
+})

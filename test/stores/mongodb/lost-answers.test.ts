@@ -1,0 +1,122 @@
+import { expect } from 'chai'
+import { isStoreUnavailable, type StoreEngine } from '../../../src/store.ts'
+import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.ts'
+import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
+import { type WireFaults, wireFaults } from '../../support/wire-faults.ts'
+import { wireReplicaSet } from '../../support/wire-replica-set.ts'
+import { engineHere, needsEngine } from './support.ts'
+
+const REUSE = { within: 60_000, times: 1 }
+
+describe('a MongoDB whose answer was lost', function () {
+  this.timeout(60_000)
+  needsEngine()
+
+  let db: TestDatabase
+  let faults: WireFaults
+  let store: StoreEngine
+
+  beforeEach(async () => {
+    const engine = await engineHere()
+    db = database(engine)
+    await migrateMongo({ url: db.url })
+    faults = await wireFaults(firstHost(engine.url))
+    store = await openMongoStore({ url: throughProxy(db.url, faults.port) })
+    await store.put({ kind: 'A', id: 'x', payload: 'x' }, 'insert')
+  })
+  afterEach(async () => {
+    await store.close()
+    await faults.close()
+    await db.drop()
+  })
+
+  it('has spent a record once, which is what the call says', async () => {
+    faults.lose('update')
+    expect(await store.consume('A', 'x', REUSE)).to.equal('first')
+    expect(faults.shown).to.equal(1)
+    expect(await store.consume('A', 'x', REUSE)).to.equal('again')
+    expect(await store.consume('A', 'x', REUSE)).to.equal('refused')
+  })
+
+  it('has spent a record without reuse once too', async () => {
+    faults.lose('update')
+    expect(await store.consume('A', 'x')).to.equal('first')
+    expect(await store.consume('A', 'x')).to.equal('refused')
+  })
+
+  it('has spent a record again once', async () => {
+    await store.consume('A', 'x', REUSE)
+    // Of the two writes of such a call the second one.
+    faults.lose('update', (command) => command.updates[0].u.$inc !== undefined)
+    expect(await store.consume('A', 'x', REUSE)).to.equal('again')
+    expect(faults.shown).to.equal(1)
+    expect(await store.consume('A', 'x', REUSE)).to.equal('refused')
+  })
+
+  it('has allowed no use too many when a record may be used often', async () => {
+    const often = { within: 60_000, times: 3 }
+    await store.consume('A', 'x', often)
+    const outcomes = await Promise.all(
+      Array.from({ length: 6 }, () => {
+        faults.lose('update', (command) => command.updates[0].u.$inc !== undefined)
+        return store.consume('A', 'x', often)
+      }),
+    )
+    expect(outcomes.filter((outcome) => outcome === 'first')).to.deep.equal([])
+    expect(outcomes.filter((outcome) => outcome === 'again').length).to.be.within(1, 3)
+    expect(await store.consume('A', 'x', often)).to.equal('refused')
+  })
+
+  it('has a record that was inserted, once, and knows it from one that was there', async () => {
+    faults.lose('insert')
+    expect(await store.put({ kind: 'A', id: 'y', payload: 'y' }, 'insert')).to.equal(true)
+    expect(faults.shown).to.equal(1)
+    faults.lose('insert')
+    expect(await store.put({ kind: 'A', id: 'x', payload: 'x' }, 'insert')).to.equal(false)
+    expect((await store.get('A', 'y'))?.payload).to.equal('y')
+  })
+
+  it('is asked again for what only reads', async () => {
+    faults.lose('find')
+    expect((await store.get('A', 'x'))?.payload).to.equal('x')
+    expect(faults.shown).to.equal(1)
+  })
+
+  it('is not asked again for what cannot be told from the work of another', async () => {
+    const verbs: Readonly<Record<string, () => Promise<unknown>>> = {
+      update: () => store.put({ kind: 'A', id: 'x', payload: 'new' }, 'update'),
+      findAndModify: () => store.take('A', 'x'),
+    }
+    for (const [command, verb] of Object.entries(verbs)) {
+      faults.lose(command)
+      const error = await verb().catch((reason: unknown) => reason)
+      expect(isStoreUnavailable(error), command).to.equal(true)
+    }
+    expect(await store.get('A', 'x')).to.equal(undefined)
+  })
+})
+
+describe('a primary whose answer was lost, and that of the repetition by the driver too', function () {
+  this.timeout(60_000)
+  needsEngine()
+
+  it('has spent the record once, which is what the call says', async () => {
+    const engine = await engineHere()
+    const db = database(engine)
+    const set = await wireReplicaSet(firstHost(engine.url))
+    await migrateMongo({ url: db.url })
+    const store = await openMongoStore({ url: throughProxy(db.url, set.port) })
+    try {
+      await store.put({ kind: 'A', id: 'x', payload: '' }, 'insert')
+      const numbers: string[] = []
+      set.fate = (_, number) => (numbers.push(number) <= 2 ? 'cut' : 'answered')
+      expect(await store.consume('A', 'x', REUSE)).to.equal('first')
+      expect(new Set(numbers.slice(0, 2)).size).to.equal(1)
+      expect(await store.consume('A', 'x', REUSE)).to.equal('again')
+    } finally {
+      await store.close()
+      await set.close()
+      await db.drop()
+    }
+  })
+})
