@@ -8,7 +8,7 @@
  */
 import type { JWTPayload } from 'jose'
 import * as oidc from 'openid-client'
-import { type Claims, type Identity, type IdpAdapter, type Login, LoginRefused } from '../src/adapter.ts'
+import { type Claims, type Identity, type IdpAdapter, LoginRefused } from '../src/adapter.ts'
 import { callbackUrl } from './code-flow/callback.ts'
 import { type Connection, connector, requireEndpoint, type ServerOptions } from './code-flow/connection.ts'
 import {
@@ -20,6 +20,7 @@ import {
 } from './code-flow/credentials.ts'
 import { type IdTokenClaims, type SigningKey, verifyIdToken, verifyLogoutToken } from './code-flow/id-token.ts'
 import { hostFetch, type IdpError, idpErrorOf, keeping, type LibraryFetch, refusing } from './code-flow/refusals.ts'
+import { authorizationParameters, type RequestOptions } from './code-flow/request.ts'
 
 export {
   assertionFile,
@@ -34,18 +35,15 @@ export { hostName, httpsUrl, textList } from './code-flow/options.ts'
 export { type IdpError, idpWords } from './code-flow/refusals.ts'
 export type { Api } from './code-flow/rest-api.ts'
 
-export interface OidcFlowOptions extends ServerOptions {
+export interface OidcFlowOptions extends ServerOptions, RequestOptions {
   /** Absent for a public client, which PKCE alone protects. */
   readonly clientSecret?: string | undefined
   /** How the secret is sent. By default `client_secret_basic`, unless the IdP lists other methods only. */
   readonly clientSecretMethod?: ClientSecretMethod | undefined
   /** In place of `clientSecret`: credentials of any kind, of which the first that the IdP takes is used. */
   readonly credentials?: readonly Credential[] | undefined
-  readonly scopes: readonly string[]
   /** Whether token requests carry the scopes too. By default not. */
   readonly scopesAtToken?: boolean | undefined
-  /** More parameters of the authorization request. Those of the protocol win. */
-  readonly parameters?: Readonly<Record<string, string>> | undefined
   /** Keeps the refresh token that the IdP hands out, so that `refresh` can re-check the user. By default not. */
   readonly recheck?: boolean | undefined
   /** Whether the IdP posts logout tokens: the logout page promises what they do. By default not. */
@@ -156,9 +154,9 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
   return {
     start: (login) =>
       refusing(async () => {
-        const config = (await connect()).configure(oidc.None())
-        const parameters = { ...options.parameters, ...authorizationParameters(login, scopes) }
-        return { kind: 'redirect', url: oidc.buildAuthorizationUrl(config, parameters) }
+        const { configure, metadata } = await connect()
+        const parameters = authorizationParameters(login, options, metadata)
+        return { kind: 'redirect', url: oidc.buildAuthorizationUrl(configure(oidc.None()), parameters) }
       }),
     finish: (login, callback) =>
       refusing(
@@ -242,21 +240,5 @@ function keepingIdToken(fetch: LibraryFetch): {
       kept = String(idToken)
       return new Response(JSON.stringify(rest), { status: response.status, headers })
     },
-  }
-}
-
-function authorizationParameters(login: Login, scopes: readonly string[]): Record<string, string> {
-  const { loginHint, prompt, claims } = login.hints
-  return {
-    redirect_uri: login.redirectUri.href,
-    response_mode: 'query',
-    scope: scopes.join(' '),
-    state: login.state,
-    nonce: login.nonce,
-    code_challenge: login.codeChallenge,
-    code_challenge_method: 'S256',
-    ...(loginHint && { login_hint: loginHint }),
-    ...(prompt && { prompt }),
-    ...(claims && { claims }),
   }
 }

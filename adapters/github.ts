@@ -17,6 +17,8 @@ const User = z.object({ id: z.int().positive(), login: z.string().min(1), name: 
 const Email = z.object({ email: z.string(), primary: z.boolean(), verified: z.boolean() })
 const Organization = z.object({ id: z.int(), login: z.string().min(1) })
 const Membership = z.object({ state: z.string(), organization: Organization })
+const membershipIn = (name: string) =>
+  Membership.refine((it) => it.organization.login.toLowerCase() === name.toLowerCase(), { path: ['organization'] })
 const Team = z.object({ slug: z.string().min(1), organization: Organization })
 
 export const github = defineAdapter({
@@ -93,8 +95,8 @@ function apiOf(base: URL): URL {
 
 /** The names of the organizations that count, by id. @throws {LoginRefused} `not_allowed` when some were named, and none do */
 async function organizationsOf(named: readonly string[], groups: boolean, api: Api): Promise<Map<number, string>> {
-  // One by one: a list leaves out what we may not see.
-  const each = named.map((name) => api.find(Membership, `user/memberships/orgs/${name}`))
+  // One by one: a list leaves out what we may not see. None may answer for another, whatever was renamed.
+  const each = named.map((name) => api.find(membershipIn(name), `user/memberships/orgs/${name}`))
   const whole = () => api.list(Membership, 'user/memberships/orgs?per_page=100', requireWhole)
   const found = named.length > 0 ? await Promise.all(each) : groups ? await whole() : []
   // An invitation that was not accepted is a membership with the state pending.

@@ -40,13 +40,19 @@ export const gitlab = defineAdapter({
       clientSecret,
       // GitLab hands out a refresh token by itself, and knows no offline_access.
       scopes: ['openid', 'profile', 'email'],
+      // GitLab breaks off at that prompt.
+      selectsAccount: false,
       recheck,
       // The ID token lists direct memberships only.
       needsUserInfo: (claims) => ['name', 'email', groupsClaim].some((name) => claims[name] === undefined),
       identify({ claims }) {
         const known = standardClaims(claims, groupsClaim)
-        if (isAllowed.size > 0 && !known.groups?.some((path) => isAllowed.has(path.toLowerCase()))) {
-          throw new LoginRefused('not_allowed', `the user is a member of none of ${allowed.join(', ')}`)
+        if (isAllowed.size > 0) {
+          // Unknown is not none, which would end the access of everybody who is asked about.
+          if (!known.groups) throw new LoginRefused('invalid', `GitLab told no ${groupsClaim}`)
+          if (!known.groups.some((path) => isAllowed.has(path.toLowerCase()))) {
+            throw new LoginRefused('not_allowed', `the user is a member of none of ${allowed.join(', ')}`)
+          }
         }
         return { subject: claims.sub, claims: known }
       },

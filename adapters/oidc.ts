@@ -1,9 +1,8 @@
 /** Any OpenID provider that publishes a discovery document. */
 import { z } from 'zod'
 import { defineAdapter } from '../src/adapter.ts'
+import { LOOPBACK } from './code-flow/options.ts'
 import { type IdTokenClaims, oidcFlow, standardClaims } from './code-flow.ts'
-
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 export const oidc = defineAdapter({
   type: 'oidc',
@@ -30,9 +29,10 @@ export const oidc = defineAdapter({
       allowInsecure: z.boolean().default(false),
     })
     .superRefine(({ issuer, allowInsecure }, context) => {
-      const { protocol, hostname, search, hash } = new URL(issuer)
+      const { protocol, hostname, username, password, search, hash } = new URL(issuer)
       const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['issuer'], message })
       if (search || hash) refuse('use an issuer without a query and a fragment')
+      if (username || password) refuse('use an issuer without a user and a password')
       if (protocol === 'https:') return
       if (!LOOPBACK.has(hostname)) refuse('use https; plain http is for an IdP on this computer only')
       else if (!allowInsecure) refuse('use https, or set allowInsecure: true beside it for an IdP on this computer')

@@ -36,6 +36,8 @@ export const okta = defineAdapter({
         ...(authorizationServer ? [] : ['groups']),
         ...(recheck ? ['offline_access'] : []),
       ],
+      // Okta refuses a prompt that it does not know.
+      selectsAccount: false,
       recheck,
       backchannelLogout,
       needsUserInfo: (claims) => ['name', 'email', groupsClaim].some((name) => claims[name] === undefined),

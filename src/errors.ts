@@ -112,7 +112,8 @@ export const ERRORS = {
     operator: 'The adapter refused this user; the cause says by which rule.',
   },
   idp_unavailable: {
-    status: 503,
+    // No 5xx, by which a load balancer would take every replica of ours for broken when one IdP is (RFC 4918 section 11.4).
+    status: 424,
     oauth: 'temporarily_unavailable',
     title: 'Your identity provider does not answer',
     words: 'You cannot be signed in because your identity provider could not be reached in time.',

@@ -12,10 +12,11 @@ import { checkRules } from './config/rules.ts'
 import type { Config } from './config/schema.ts'
 import type { Demo } from './demo/mount.ts'
 import { Failure } from './errors.ts'
+import { tellChangedTypes } from './idp/changed-types.ts'
 import { fetchForIdps, guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
 import { SECRET_KIND } from './idp/secrets.ts'
-import { callbackUrl, openAttempts } from './interaction/attempt.ts'
+import { openAttempts } from './interaction/attempt.ts'
 import { leaveWithError } from './interaction/back.ts'
 import { openBrowserBinding } from './interaction/browser.ts'
 import { openFormGuard } from './interaction/form-guard.ts'
@@ -45,6 +46,7 @@ import { asOneRequest, patient } from './stores/patience.ts'
 import { Ring } from './stores/ring.ts'
 import { sealStore } from './stores/seal.ts'
 import { startUpkeep } from './stores/upkeep.ts'
+import { callbackUrl } from './url.ts'
 
 export type { AdapterType } from './adapter.ts'
 export { ConfigError, parseConfig } from './config/load.ts'
@@ -94,13 +96,14 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const logos = openLogos(readLogos(config), base)
   const idps = openIdps(config.idps, parts.adapters, {
     fetch: fetchForIdps(),
-    redirectUri: (id) => callbackUrl(issuer, base, id),
+    redirectUri: (id) => callbackUrl(issuer, id),
     warn(fields, message) {
       log.warn(fields, message)
       parts.metrics?.warned(fields.idp, fields.code)
     },
     now: () => new Date(now()),
   })
+  await tellChangedTypes(store, idps.values(), (fields, message) => log.warn(fields, message))
   const resources = openResources(config.resources)
   const reads = readAhead(store)
   const accounts = openAccounts(store, reads, config.tokens.grantSeconds * 1000, now)
@@ -153,7 +156,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     interaction: interactionRoutes({
       base,
       port: authorizationPort(provider, { resources, accounts, grants, signedIn: recheck.begin, audit }),
-      attempts: openAttempts(store, issuer, base, now),
+      attempts: openAttempts(store, issuer, now),
       challenges: sessions.challenges,
       accountId,
       idps,

@@ -1,6 +1,6 @@
 /**
- * The few rules about URLs that several rooms share: how one is parsed, when it is this computer, which schemes nobody
- * may use, and the one spelling of a protected resource (RFC 8707).
+ * The few rules about URLs that several rooms share: how one is parsed, where IdPs send people back to, when it is this
+ * computer, which schemes nobody may use, and the one spelling of a protected resource (RFC 8707).
  *
  * The canonical form of a resource is not what URL parsers make of it: two paths that differ in case, in a percent
  * escape or in a final slash are two audiences. Only differences that cannot name another server are levelled.
@@ -22,6 +22,11 @@ export function parseUrl(text: string | URL, base?: string | URL): URL | undefin
   } catch {
     return undefined
   }
+}
+
+/** The one redirect URI of an IdP, as it is registered there. */
+export function callbackUrl(issuer: string | URL, idp: string): URL {
+  return new URL(`${new URL(issuer).href.replace(/\/$/, '')}/callback/${idp}`)
 }
 
 /** Whether a host, as written in a URL or given to `listen`, can only be this computer (RFC 8252 section 7.3). */

@@ -170,7 +170,7 @@ export const places: Readonly<Record<string, Borders>> = {
   },
   'src/observe/x.ts': {
     refused: [...ENGINES, ...ROOTS, '../http/state.ts', '../config/load.ts', '../cli/version.ts'],
-    allowed: ['../errors.ts', '../config/schema.ts', 'pino', 'prom-client', 'node:stream'],
+    allowed: ['../errors.ts', '../config/schema.ts', '../url.ts', 'pino', 'prom-client', 'node:stream'],
   },
   'src/demo/x.ts': {
     refused: [...ENGINES, ...ROOTS, '../provider/build.ts', '../mcp/keys.ts', '../stores/seal.ts', '../idp/fetch.ts'],

@@ -4,6 +4,14 @@ import { ERRORS, type ErrorCode } from '../src/errors.ts'
 
 const document = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8')
 
+describe('the table of errors', () => {
+  it('blames this server for nothing that an IdP did: a proxy counts 5xx against it', () => {
+    const statuses = Object.entries(ERRORS).flatMap(([code, { status }]) => (code.startsWith('idp_') ? [status] : []))
+    expect(statuses).to.have.length(4)
+    for (const status of statuses) expect(status).to.be.within(400, 499)
+  })
+})
+
 describe('docs/errors.md', () => {
   const sections = new Map(
     document

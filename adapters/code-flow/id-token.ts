@@ -36,6 +36,9 @@ export async function verifyIdToken(
 ): Promise<{ readonly claims: IdTokenClaims; readonly signingKey: SigningKey | undefined }> {
   const required = nonce === undefined ? ['sub'] : ['sub', 'nonce']
   const { payload, protectedHeader } = await verify<IdTokenClaims>(token, expected, required)
+  // A token of another kind by the same IdP, for us, is well signed too (RFC 8725 section 3.12).
+  if (/\+jwt$/.test(typeOf(protectedHeader))) throw new LoginRefused('invalid', 'the token is no ID token (typ)')
+  if (payload.events !== undefined) throw new LoginRefused('invalid', 'the token is no ID token (events)')
   if (typeof payload.sub !== 'string' || payload.sub === '') throw new LoginRefused('invalid', 'the token names nobody')
   if (nonce !== undefined && payload.nonce !== nonce) throw new LoginRefused('invalid', 'the nonce is of another login')
   if (
@@ -58,11 +61,8 @@ export async function verifyLogoutToken(
   connect: () => Promise<Connection>,
 ): Promise<LogoutNotice> {
   const { clientId, issuerOf } = expected
-  const { typ = 'JWT' } = decodeProtectedHeader(token)
-  const type = String(typ)
-    .toLowerCase()
-    .replace(/^application\//, '')
-  if (!LOGOUT_TYPES.includes(type)) throw new LoginRefused('invalid', 'the token is not a logout token (typ)')
+  if (!LOGOUT_TYPES.includes(typeOf(decodeProtectedHeader(token))))
+    throw new LoginRefused('invalid', 'the token is not a logout token (typ)')
   const claimed = decodeJwt(token)
   const isForUs = [claimed.aud].flat().includes(clientId)
   if (!isForUs) throw new LoginRefused('invalid', 'the logout token is for another client (aud)')
@@ -102,6 +102,13 @@ function verify<Payload extends JWTPayload>(
     maxTokenAge: MAX_TOKEN_AGE_SECONDS,
     requiredClaims: ['iss', 'aud', 'exp', 'iat', ...requiredClaims],
   })
+}
+
+/** In lower case and without the prefix that may be left out (RFC 7515 section 4.1.9). */
+function typeOf({ typ = 'JWT' }: { readonly typ?: unknown }): string {
+  return String(typ)
+    .toLowerCase()
+    .replace(/^application\//, '')
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

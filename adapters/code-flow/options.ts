@@ -1,6 +1,9 @@
 /** What several adapters ask for in their configuration. */
 import { z } from 'zod'
 
+/** Host names of this computer, as URLs have them. An IdP there may speak plain http, in tests and development. */
+export const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
+
 /** An https address without query and fragment. Loses the slash at its end. */
 export function httpsUrl() {
   return z

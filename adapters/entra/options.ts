@@ -1,10 +1,9 @@
 /** What an IdP of the type `entra` may hold in the configuration. */
 import { z } from 'zod'
+import { LOOPBACK } from '../code-flow/options.ts'
 import { keyProblem } from './certificate.ts'
 import { GRAPHS } from './graph.ts'
 import { DOMAIN, GUID, isShared, PERSONAL_ACCOUNTS } from './tenants.ts'
-
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 const origin = z
   .url({ protocol: /^https?$/, abort: true })

@@ -77,14 +77,15 @@ const tokens: readonly Fault[] = [
   { name: 'no signature', unsigned: true },
 ].map((fault): Fault => ({ place: 'token', ...fault, name: `an ID token with ${fault.name}` }))
 
+/** In time at each address and late in all. Between those of the keys, which it gets for the next one although it is late,
+ * and those that need them. */
+const slow: Fault = { name: 'slow at each address', place: 'jwks', slow: 3000 }
 /** Discovery first: what was once found there is remembered. */
-export const FAULTS: readonly Fault[] = [...everywhere, ...tokens]
-const outages = (['discovery', 'token', 'jwks'] as const).flatMap((place): Fault[] => [
+export const FAULTS: readonly Fault[] = [...everywhere, slow, ...tokens]
+export const OUTAGES: readonly Fault[] = (['discovery', 'token', 'jwks'] as const).flatMap((place): Fault[] => [
   { name: 'no connection', place, answer: (_res, req) => void req.socket.destroy() },
   { name: '30 s of silence', place, answer: (res) => void setTimeout(() => res.end(), 30_000).unref() },
 ])
-/** The last is in time at each address and late in all. By then discovery is remembered, and no key is. */
-export const OUTAGES: readonly Fault[] = [...outages, { name: 'slow at each address', place: 'jwks', slow: 3000 }]
 
 export async function startBadIdp(): Promise<BadIdp> {
   const [own, foreign] = await Promise.all([1, 2].map(() => generateKeyPair('RS256', { extractable: true })))

@@ -113,8 +113,8 @@ function judge(
   const pages: Record<string, number> = {}
   for (const { status } of endings) pages[status] = (pages[status] ?? 0) + 1
   const codes = endings.filter(({ code }) => code)
-  // The page for an IdP that does not answer has status 503; any other of that kind would be a fault of ours.
-  const broken = endings.filter(({ status }) => status < 400 || (status >= 500 && status !== 503))
+  // What is wrong with an IdP is no fault of ours.
+  const broken = endings.filter(({ status }) => status < 400 || status >= 500)
   const late = endings.filter(({ took }) => took > LIMIT_MS)
   const all = [...refreshes.first, ...refreshes.second]
   const good = all.length > 0 && all.every(({ status }) => status === 200)

@@ -41,9 +41,13 @@ export default defineAdapter({
       // Runs after every check: these claims are the IdP's, for us, and belong to this very sign-in.
       identify({ claims }) {
         const known = standardClaims(claims)
-        if (group !== undefined && !known.groups?.includes(group)) {
-          // The message is for the operator's log; the user reads a page. Put nothing secret into it.
-          throw new LoginRefused('not_allowed', \`the user is not in the group \${group}\`)
+        if (group !== undefined) {
+          // Unknown is not none: a broken mapping must not end the access of everybody.
+          if (!known.groups) throw new LoginRefused('invalid', 'the IdP told no groups')
+          if (!known.groups.includes(group)) {
+            // The message is for the operator's log; the user reads a page. Put nothing secret into it.
+            throw new LoginRefused('not_allowed', \`the user is not in the group \${group}\`)
+          }
         }
         // The subject is who the user is for ever. Never an e-mail address or a user name: they are given to others.
         return { subject: claims.sub, claims: known }
@@ -90,7 +94,13 @@ describe('${name}', () => {
 
   it('turns everybody else away', async () => {
     const lab = await bench(forStaff)
+    lab.idp.user = { ...lab.idp.user, groups: ['chess'] }
     await refused(signIn(lab), lab.idp, 'not_allowed')
+  })
+
+  it('decides nothing about people whose groups the IdP does not tell', async () => {
+    const lab = await bench(forStaff)
+    await refused(signIn(lab), lab.idp, 'invalid')
   })
 })
 `

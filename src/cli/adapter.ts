@@ -2,6 +2,7 @@
 import { access, mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, parse, relative, resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
+import { cleanText } from '../observe/clean.ts'
 
 const ENDINGS = ['.ts', '.mts', '.js', '.mjs']
 
@@ -61,11 +62,14 @@ async function create({ name, path, testPath, specifier }: Target): Promise<void
     await rm(path)
     throw error
   })
-  const shown = relative(process.cwd(), testPath)
-  console.log(`${relative(process.cwd(), path)}  the adapter, type "${name}"`)
-  console.log(`${shown}  its test`)
+  // A folder may be called anything, also what a terminal takes for a command.
+  const shown = (file: string) => cleanText(relative(process.cwd(), file))
+  console.log(`${shown(path)}  the adapter, type "${name}"`)
+  console.log(`${shown(testPath)}  its test`)
   const flag = /ts$/.test(path) ? '--import=tsx ' : ''
-  console.log(`Run the test with: npx mocha ${flag}${shown} (consulate adapter new --help says what it needs)`)
+  console.log(
+    `Run the test with: npx mocha ${flag}${shown(testPath)} (consulate adapter new --help says what it needs)`,
+  )
 }
 
 /** Also in a race with somebody else: an existing file is never written to. */

@@ -1,5 +1,6 @@
 /** `consulate check`: lists every mistake of a configuration, or what it amounts to. */
 import { Command } from 'commander'
+import { callbackUrl } from '../url.ts'
 import { CONFIG_OPTION } from './options.ts'
 import type { Source } from './source.ts'
 
@@ -23,7 +24,7 @@ export function checkCommand(): Command {
 
 function summary({ config, file }: Source): string {
   const idps = config.idps.map(
-    ({ id, name, type }) => `  ${id}: ${name} (${type})\n    ${config.issuer}/callback/${id}`,
+    ({ id, name, type }) => `  ${id}: ${name} (${type})\n    ${callbackUrl(config.issuer, id).href}`,
   )
   const resources = config.resources.map(
     ({ resource, name, scopes }) => `  ${resource}\n    ${name}: ${Object.keys(scopes).join(' ')}`,

@@ -1,6 +1,8 @@
 /** `consulate doctor`: lets each IdP's adapter look at what usually goes wrong, and prints what it found. */
 import { Command } from 'commander'
 import type { Finding, IdpAdapter } from '../adapter.ts'
+import { cleanText } from '../observe/clean.ts'
+import { callbackUrl } from '../url.ts'
 import { CONFIG_OPTION } from './options.ts'
 
 const EXAMPLES = `
@@ -27,7 +29,7 @@ async function doctor(wanted: string | undefined, options: { config?: string }):
   const { config, adapterTypes } = await sourceToCheck(options.config)
   const idps = openIdps(config.idps, adapterTypes, {
     fetch: fetchForIdps(),
-    redirectUri: (id) => new URL(`${config.issuer}/callback/${id}`),
+    redirectUri: (id) => callbackUrl(config.issuer, id),
   })
   const chosen = [...idps.values()].filter(({ id }) => wanted === undefined || id === wanted)
   if (chosen.length === 0) {
@@ -36,11 +38,11 @@ async function doctor(wanted: string | undefined, options: { config?: string }):
   let bad = 0
   let looked = 0
   for (const { id, name, type, adapter } of chosen) {
-    console.log(`${id}: ${name} (${type})`)
+    console.log(cleanText(`${id}: ${name} (${type})`))
     for await (const finding of findings(adapter)) {
       if (finding.state === 'bad') bad += 1
       if (finding.state !== 'skipped') looked += 1
-      console.log(await text(finding))
+      console.log(text(finding))
     }
   }
   const good = looked === 0 ? 'Nothing was looked at.' : 'Nothing is bad.'
@@ -60,8 +62,7 @@ async function* findings(adapter: IdpAdapter): AsyncGenerator<Finding> {
   }
 }
 
-async function text({ step, state, detail, remedy }: Finding): Promise<string> {
-  const { cleanText } = await import('../observe/clean.ts')
+function text({ step, state, detail, remedy }: Finding): string {
   const line = `  ${state.padEnd(8)} ${cleanText(step)}: ${cleanText(detail)}`
   return remedy === undefined ? line : `${line}\n           ${cleanText(remedy)}`
 }

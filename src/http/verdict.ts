@@ -39,7 +39,12 @@ export function judge(error: unknown, ctx: Context): Verdict {
 
 function verdict(code: ErrorCode): Verdict {
   const { status } = ERRORS[code]
-  const level = status >= 500 ? 'error' : code === 'not_found' || code === 'cancelled' ? 'info' : 'warn'
+  const level =
+    status >= 500 || code === 'idp_unavailable'
+      ? 'error'
+      : code === 'not_found' || code === 'cancelled'
+        ? 'info'
+        : 'warn'
   return { code, status, level }
 }
 

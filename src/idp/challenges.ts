@@ -6,6 +6,7 @@
  */
 import { isLoginRefused } from '../adapter.ts'
 import type { Store } from '../store.ts'
+import { readable } from './readable.ts'
 
 export const CHALLENGE_KIND = 'PendingChallenge'
 
@@ -28,7 +29,7 @@ export interface Challenges {
 
 /** The challenge of a refusal when it is a JSON object of bounded size. */
 export function challengeOf(refused: unknown): Challenge {
-  const challenge: unknown = isLoginRefused(refused) ? refused.challenge : undefined
+  const challenge: unknown = readable(() => (isLoginRefused(refused) ? refused.challenge : undefined))
   if (challenge === undefined) return {}
   if (typeof challenge !== 'string') return { fault: 'is no text' }
   const encoded = new URLSearchParams({ claims: challenge }).toString()

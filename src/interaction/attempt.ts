@@ -8,6 +8,7 @@ import type { Context } from 'koa'
 import type { Hints, Login } from '../adapter.ts'
 import { Failure } from '../errors.ts'
 import type { Store } from '../store.ts'
+import { callbackUrl } from '../url.ts'
 
 const KIND = 'LoginAttempt'
 /** One for each interaction whose one challenge was followed. It outlives the interaction. */
@@ -47,12 +48,7 @@ export function signInPath(base: string, uid: string, idp: string, state: string
   return `${base}/interaction/${uid}/sign-in?${new URLSearchParams({ idp, state })}`
 }
 
-/** The one redirect URI of an IdP. @param base the path of the issuer, without a trailing slash */
-export function callbackUrl(issuer: URL, base: string, idp: string): URL {
-  return new URL(`${issuer.origin}${base}/callback/${idp}`)
-}
-
-export function openAttempts(store: Store, issuer: URL, base: string, now: () => number): Attempts {
+export function openAttempts(store: Store, issuer: URL, now: () => number): Attempts {
   // The prefix needs https; a browser then refuses the cookie from any other host or path.
   const secure = issuer.protocol === 'https:'
   const cookieName = (state: string) => `${secure ? '__Host-' : ''}consulate_login_${digest(state).slice(0, 12)}`
@@ -69,7 +65,7 @@ export function openAttempts(store: Store, issuer: URL, base: string, now: () =>
     }
     const { nonce, codeVerifier, hints } = saved
     const login = {
-      redirectUri: callbackUrl(issuer, base, idp),
+      redirectUri: callbackUrl(issuer, idp),
       state,
       nonce,
       codeVerifier,

@@ -46,12 +46,14 @@ export async function backchannelLogout(ctx: Context, parts: BackchannelParts): 
     ctx.body = ''
   } catch (error) {
     if (!isLoginRefused(error)) throw error
-    if (error.reason === 'unavailable')
-      throw new Failure('idp_unavailable', 'no logout token can be checked', { cause: error })
     parts.audit('logout.refused', { idp: idp.id, reason: error.reason, reference: ctx.state.reference })
     parts.log.warn({ idp: idp.id, reference: ctx.state.reference, err: error }, 'a logout token was refused')
+    // Section 2.8: 400 for an invalid token, and for a logout that failed.
     ctx.status = 400
-    ctx.body = { error: 'invalid_request', error_description: 'the logout token cannot be accepted' }
+    ctx.body =
+      error.reason === 'unavailable'
+        ? { error: 'temporarily_unavailable', error_description: 'the logout token cannot be checked now' }
+        : { error: 'invalid_request', error_description: 'the logout token cannot be accepted' }
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { isLoginRefused, type LoginRefused, type Refusal } from '../adapter.ts'
 import { ERRORS, type ErrorCode, Failure, type FailureWords, type WayBack } from '../errors.ts'
+import { readable } from '../idp/readable.ts'
 import { plainText } from '../pages/text.ts'
 import { parseUrl } from '../url.ts'
 import type { Denial } from './port.ts'
@@ -29,15 +30,15 @@ const OUTCOMES: Readonly<Record<Refusal, Outcome>> = {
 /** Characters. */
 const MAX_LINK = 2048
 
-export function outcomeOf({ reason }: LoginRefused): Outcome {
-  return OUTCOMES[reason] ?? OUTCOMES.invalid
+export function outcomeOf(refused: LoginRefused): Outcome {
+  return readable(() => OUTCOMES[refused.reason]) ?? OUTCOMES.invalid
 }
 
 /** The page for what an adapter threw. @param message for the log */
 export function refusalFailure(cause: unknown, message: string, back?: WayBack): Failure {
   if (!isLoginRefused(cause)) return new Failure('internal', message, { cause })
   const { code } = outcomeOf(cause)
-  return new Failure(code, message, { cause, back, words: wordsOf(cause.advice, code) })
+  return new Failure(code, message, { cause, back, words: readable(() => wordsOf(cause.advice, code)) })
 }
 
 /** The adapter's words, each in the place of ours; ours where it has none that can be read. */

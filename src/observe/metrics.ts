@@ -5,7 +5,9 @@
  */
 import cluster from 'node:cluster'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { isLoopbackHost, parseUrl } from '../url.ts'
 
 export interface Metrics {
   /** A user was checked at an IdP, or left unchecked (`skipped`) because that IdP did not answer for others. */
@@ -74,6 +76,10 @@ export function workerMetrics(): Handler {
 function serving(type: string, read: () => Promise<string>): Handler {
   return (req, res) => {
     res.setHeader('Cache-Control', 'no-store')
+    if (!isPlainlyNamed(req)) {
+      res.writeHead(421, { 'Content-Type': 'text/plain' }).end('Ask by an IP address or as localhost.\n')
+      return
+    }
     if (req.url !== '/metrics' || (req.method !== 'GET' && req.method !== 'HEAD')) {
       res.writeHead(404).end()
       return
@@ -84,6 +90,18 @@ function serving(type: string, read: () => Promise<string>): Handler {
       () => res.writeHead(503).end(),
     )
   }
+}
+
+/**
+ * A web page that has its own name resolve to 127.0.0.1 (DNS rebinding) reaches what only this computer should, and its
+ * browser sends that name. An address cannot be redirected, and `localhost` is nobody's. On a network the firewall decides
+ * who may read, and names are whatever the scraper calls us.
+ */
+function isPlainlyNamed({ headers, socket }: IncomingMessage): boolean {
+  const { localAddress = '' } = socket
+  if (!isLoopbackHost(localAddress.replace(/^::ffff:/, ''))) return true
+  const { hostname = '' } = parseUrl(`http://${headers.host}`) ?? {}
+  return isLoopbackHost(hostname) || isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0
 }
 
 /** A code of an adapter names a kind of warning; one that is no name would make a series of each occurrence. */

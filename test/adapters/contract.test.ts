@@ -36,10 +36,10 @@ adapterContract('an adapter that asks again', {
 })
 
 describe('the adapters that come with it', () => {
-  for (const { type } of adapters.filter(({ developmentOnly }) => !developmentOnly)) {
+  for (const { type } of adapters) {
     it(`run the contract suite: ${type}`, async () => {
       const test = await readFile(new URL(`./${type}.test.ts`, import.meta.url), 'utf8')
-      expect(test).to.contain(`adapterContract('${type}', `)
+      expect(test).to.match(new RegExp(`^(adapter|form)Contract\\('${type}', `, 'm'))
     })
   }
 })
@@ -53,6 +53,7 @@ describe('the cases of the adapter contract', () => {
     network: 'The network',
     refresh: 'Asking again',
     logout: 'A logout at the IdP',
+    form: 'A form in place of an IdP',
   } as const
 
   it('have a name each, more than forty of them', () => {

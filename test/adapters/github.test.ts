@@ -53,6 +53,21 @@ describe('github', () => {
       })
     }
 
+    it('are compared with the answer, which must not be about another one', async () => {
+      const lab = await bench(githubSubject())
+      lab.idp.api['https://api.github.com/user/memberships/orgs/acme'] = { state: 'active', organization: OTHER }
+      const { message } = await refused(signIn(lab), lab.idp, 'invalid')
+      expect(message).to.contain('orgs/acme has an unexpected organization')
+    })
+
+    it('that moved to another name let nobody in by the old one', async () => {
+      const lab = await bench(githubSubject())
+      const location = `https://api.github.com/organizations/${ACME.id}`
+      lab.idp.api['https://api.github.com/user/memberships/orgs/acme'] = () =>
+        new Response(null, { status: 301, headers: { location } })
+      await refused(signIn(lab), lab.idp, 'invalid')
+    })
+
     it('let in a member of any of them, with the groups of all of them', async () => {
       const lab = await bench(githubSubject(ada(), { organizations: ['other', 'acme'] }))
       expect((await signIn(lab)).claims.groups).to.have.members(['Acme', 'other', 'Acme/core', 'other/hobby'])

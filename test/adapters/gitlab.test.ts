@@ -46,7 +46,6 @@ describe('gitlab', () => {
     ['in no group', []],
     ['in a group below', ['acme/core']],
     ['in a group that begins alike', ['acme-evil']],
-    ['whose groups are not told', undefined],
   ] as const) {
     it(`refuses a user ${words}, at the sign-in and when asked again`, async () => {
       const lab = await labWith()
@@ -56,6 +55,20 @@ describe('gitlab', () => {
       await refused(lab.adapter.refresh?.(identity) ?? Promise.resolve(), lab.idp, 'not_allowed')
     })
   }
+
+  it('takes groups that are not told for unknown, which lets nobody in and ends nothing', async () => {
+    const lab = await labWith()
+    const identity = await signIn(lab)
+    lab.idp.userinfo = { groups: undefined }
+    await refused(signIn(lab), lab.idp, 'invalid')
+    await refused(lab.adapter.refresh?.(identity) ?? Promise.resolve(), lab.idp, 'invalid')
+  })
+
+  it('has people sign in anew who want to choose an account, which GitLab cannot let them', async () => {
+    const { adapter } = await bench(subject)
+    const { searchParams } = await redirectOf(adapter, newLogin({ prompt: 'select_account' }))
+    expect(searchParams.get('prompt')).to.equal('login')
+  })
 
   it('wants to be told who may sign in from gitlab.com, and not from a server of your own', () => {
     const problem = (settings: object) =>

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { oidc } from '../../adapters/oidc.ts'
-import { adapterContract, bench, refused, signIn } from '../contract/adapter.contract.ts'
+import { adapterContract, bench, redirectOf, refused, signIn } from '../contract/adapter.contract.ts'
+import { newLogin } from '../support/login.ts'
 
 const subject = {
   type: oidc,
@@ -80,6 +81,20 @@ describe('oidc', () => {
     })
   }
 
+  for (const [offered, sent] of [
+    [undefined, 'select_account'],
+    [['login', 'select_account'], 'select_account'],
+    [['login', 'consent'], 'login'],
+    ['login', 'select_account'],
+  ] as const) {
+    it(`asks an IdP that offers the prompts ${offered ?? 'unsaid'} for ${sent} when people want to choose an account`, async () => {
+      const { idp, adapter } = await bench(subject)
+      idp.metadata.prompt_values_supported = offered
+      const { searchParams } = await redirectOf(adapter, newLogin({ prompt: 'select_account' }))
+      expect(searchParams.get('prompt')).to.equal(sent)
+    })
+  }
+
   for (const [words, scopes, recheck, asks] of [
     ['does not ask again by itself', ['openid'], undefined, false],
     ['asks again when offline access is among the scopes', ['openid', 'offline_access'], undefined, true],
@@ -109,6 +124,9 @@ describe('oidc', () => {
     it('demand the openid scope, an issuer without a query, and nothing unknown', () => {
       expect(problems({ scopes: ['profile'] })).to.match(/add openid/)
       expect(problems({ issuer: 'https://idp.example.com/?a=b' })).to.match(/without a query/)
+      for (const user of ['ada@', 'ada:secret@', ':secret@']) {
+        expect(problems({ issuer: `https://${user}idp.example.com` })).to.match(/without a user/)
+      }
       expect(problems({ clientID: 'c' })).to.match(/Unrecognized key/)
     })
   })

@@ -37,6 +37,12 @@ describe('okta', () => {
     expect((await signIn(lab)).claims.groups).to.deep.equal(['Engineering'])
   })
 
+  it('has people sign in anew who want to choose an account, which Okta cannot let them', async () => {
+    const { adapter } = await bench(org)
+    const { searchParams } = await redirectOf(adapter, newLogin({ prompt: 'select_account' }))
+    expect(searchParams.get('prompt')).to.equal('login')
+  })
+
   it('takes a list that may have been cut at 100 for unknown, and warns', async () => {
     const warned: string[] = []
     const { idp } = await bench(org)

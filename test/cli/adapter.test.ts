@@ -68,7 +68,7 @@ describe('consulate adapter new', function () {
     await at.run(['adapter', 'new', 'my-idp.ts'])
     const path = join(at.folder, 'my-idp.ts')
     const source = await readFile(path, 'utf8')
-    const open = source.replace('if (group !== undefined && !known', 'if (group === "nobody" && !known')
+    const open = source.replace('if (!known.groups.includes(group))', 'if (group === "nobody")')
     expect(open).not.to.equal(source)
     await writeFile(path, open)
     const { code, out } = await mocha('--import=tsx', 'my-idp.test.ts', '-g', 'turns everybody else away')
@@ -98,6 +98,14 @@ describe('consulate adapter new', function () {
       expect(await readdir(at.folder)).to.deep.equal([])
     })
   }
+
+  it('shows no control character of a folder to the terminal', async () => {
+    const { code, out } = await at.run(['adapter', 'new', 'a\u001b[31m\u0007\nb/my-idp.ts'])
+    expect(code).to.equal(0)
+    expect(await readdir(join(at.folder, 'a\u001b[31m\u0007\nb'))).to.have.members(['my-idp.ts', 'my-idp.test.ts'])
+    expect(out.replaceAll('\n', '')).not.to.match(/\p{Cc}/u)
+    expect(out.trimEnd().split('\n')).to.have.length(3)
+  })
 
   it('explains itself', async () => {
     for (const args of [

@@ -34,7 +34,18 @@ describe('the domains of IdPs', () => {
     expect(await told({ domains: ['a.com', 'a.com'] })).to.have.length(1)
   })
 
-  for (const domain of ['Contoso.com', '@contoso.com', '*.contoso.com', 'contoso', 'contoso.com.', 'büro.de', '']) {
+  for (const domain of [
+    'Contoso.com',
+    '@contoso.com',
+    '*.contoso.com',
+    'contoso',
+    'contoso.com.',
+    'büro.de',
+    '',
+    '10.0.0.1',
+    'example.123',
+    'example.com-',
+  ]) {
     it(`are refused as “${domain}”`, async () => {
       const [line, ...others] = await told({ domains: [domain] })
       expect(others).to.deep.equal([])

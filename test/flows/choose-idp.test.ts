@@ -85,8 +85,15 @@ describe('choosing where to sign in', () => {
       })
     }
 
-    for (const address of ['', 'ada', '@contoso.example', 'a@b@contoso.example', `${'a'.repeat(65)}@contoso.example`]) {
-      it(`says in words that “${address.slice(0, 20)}” is no address`, async () => {
+    for (const address of [
+      ...['', 'ada', '@contoso.example', 'a@b@contoso.example', `${'a'.repeat(65)}@contoso.example`],
+      // What a URL parser would take for the host of a longer address, or spell anew.
+      ...['/x', '#', '?x', '\\x', ':', ':443', '.'].map((rest) => `ada@contoso.example${rest}`),
+      ...['%63ontoso.example', '[::1]', '127.1', '-contoso.example', 'contoso..example', '_.contoso.example'].map(
+        (domain) => `ada@${domain}`,
+      ),
+    ]) {
+      it(`says in words that “${address.slice(0, 25)}” is no address`, async () => {
         const page = await answer(await chooser(), address)
         expect([page.status, scripted.begun]).to.deep.equal([400, []])
         expect(page.html).to.include('This is not an e-mail address')

@@ -154,7 +154,7 @@ describe('federated sign-in at a second process', function () {
     const failed = await signIn(authorizationRequest(down.url, who)).catch((error: Error) => error.message)
     const metadata = await fetch(`${down.url}/.well-known/oauth-authorization-server`)
     await down.close()
-    expect(failed).to.include('503').and.to.include('identity provider does not answer')
+    expect(failed).to.include('424').and.to.include('identity provider does not answer')
     expect(metadata.status).to.equal(200)
   })
 })

@@ -113,6 +113,31 @@ describe('the advice of an adapter that refuses a sign-in', () => {
     })
   }
 
+  const broken = (): never => {
+    throw new Error('a getter of the adapter broke')
+  }
+  const getter = (name: string) => Object.defineProperty({}, name, { enumerable: true, get: broken })
+  for (const [where, change] of [
+    ['it', (error: Error) => Object.defineProperty(error, 'advice', { get: broken })],
+    [
+      'a part of it',
+      (error: Error) => Object.assign(error, { advice: Object.assign(getter('words'), { title: ADVICE.title }) }),
+    ],
+    ['its link', (error: Error) => Object.assign(error, { advice: { ...ADVICE, link: getter('url') } })],
+    ['a challenge beside it', (error: Error) => Object.defineProperty(error, 'challenge', { get: broken })],
+    ['the reason beside it', (error: Error) => Object.defineProperty(error, 'reason', { get: broken })],
+  ] as const) {
+    it(`costs nobody more than the adapter's words when ${where} cannot be read`, async () => {
+      const page = await refusedBy(change(new LoginRefused('not_allowed', 'refused')))
+      const { title, status } = ERRORS[where.startsWith('the reason') ? 'idp_invalid' : 'idp_not_allowed']
+      expect(page.status).to.equal(status)
+      expect(page.title).to.include(title)
+      expect(page.html)
+        .to.match(/Reference: <code>[0-9A-Z]{8}/)
+        .and.include('error=')
+    })
+  }
+
   it('is for the reader; the operator gets the message and its cause under the same reference', async () => {
     const cause = new Error('AADSTS90094: admin consent is required')
     const page = await refusedBy(new LoginRefused('denied', 'consent is missing', { advice: ADVICE, cause }))
@@ -143,7 +168,7 @@ describe('the advice of an adapter that refuses a sign-in', () => {
     })
     const page = await approve(await openConsent(failing.url, await register(failing.url)))
     await failing.close()
-    expect(page.status).to.equal(503)
+    expect(page.status).to.equal(424)
     expect(page.title).to.include(ADVICE.title)
     expect(links(page)).to.have.length(1)
   })

@@ -28,7 +28,7 @@ describe('a sign-in at an IdP that never comes to an end', () => {
       })
       issuers.push(issuer)
       const page = await endOf(issuer, await register(issuer.url))
-      expect(page.status).to.equal(503)
+      expect(page.status).to.equal(424)
       expect(page.html)
         .to.include('does not answer')
         .and.to.match(/Reference: <code>/)

@@ -8,10 +8,13 @@ const keycloak = fault('adapters/keycloak.ts', 'keycloak')
 const cognito = fault('adapters/cognito.ts', 'cognito')
 const gitlab = fault('adapters/gitlab.ts', 'gitlab')
 const github = fault('adapters/github.ts', 'github')
+const dev = fault('adapters/dev.ts', 'dev')
 const oauth2 = fault('adapters/code-flow/oauth2-flow.ts', 'oauth2-flow', 'github')
 const api = fault('adapters/code-flow/rest-api.ts', 'oauth2-flow', 'github')
 
 export const ADAPTER_FAULTS: readonly Fault[] = [
+  dev('a form may be of another login', ["form.getAll('state').join() !== login.state", "form.get('state') === ''"]),
+  dev('a form may have its state twice', ["form.getAll('state').join()", "form.get('state')"]),
   google('Google: the hosted domain is not looked at', ['if (!anyDomain && (hosted', 'if (hosted === "" && (hosted']),
   google('Google: a domain below ours is ours', [
     '!hostedDomains.includes(hosted)',
@@ -22,6 +25,7 @@ export const ADAPTER_FAULTS: readonly Fault[] = [
     'if (hostedDomains) return',
   ]),
   google('Google: no refresh token after the first', ["...(recheck ? ['consent'] : [])", '...[]']),
+  okta('Okta: people are sent to choose an account', ['selectsAccount: false', 'selectsAccount: true']),
   okta('Okta: a list that was cut is a list', ['groups?.length === GROUPS_LIMIT', 'groups?.length === -1']),
   auth0('Auth0: the organization is not looked at', [
     'organization !== undefined && !isOf',
@@ -42,7 +46,12 @@ export const ADAPTER_FAULTS: readonly Fault[] = [
     "claims['cognito:groups'] ?? claims.groups ?? []",
   ]),
   cognito('Cognito: logout has no way back', ["url?.searchParams.set('logout_uri', returnTo.href)", '']),
-  gitlab('GitLab: the groups are not looked at', ['if (isAllowed.size > 0 &&', 'if (isAllowed.size < 0 &&']),
+  gitlab('GitLab: the groups are not looked at', ['if (isAllowed.size > 0)', 'if (isAllowed.size < 0)']),
+  gitlab('GitLab: groups that are not told are none', [
+    "throw new LoginRefused('invalid', `GitLab told",
+    "throw new LoginRefused('not_allowed', `GitLab told",
+  ]),
+  gitlab('GitLab: people are sent to choose an account', ['selectsAccount: false', 'selectsAccount: true']),
   gitlab('GitLab: everybody is let in unasked', [
     'groups.length === 0 && !anyAccount',
     'groups.length < 0 && !anyAccount',
@@ -51,6 +60,10 @@ export const ADAPTER_FAULTS: readonly Fault[] = [
   github('GitHub: an unverified e-mail address counts', ['primary && verified)', 'primary || verified)']),
   github('GitHub: an invitation is a membership', ["membership?.state === 'active' ?", 'membership ?']),
   github('GitHub: whoever is no member is let in', ['named.length === 0 || active.length > 0', 'named.length < 99']),
+  github('GitHub: the answer may be about another organization', [
+    'api.find(membershipIn(name), ',
+    'api.find(Membership, ',
+  ]),
   github('GitHub: everybody is let in unasked', [
     'organizations.length === 0 && !anyAccount',
     'organizations.length < 0 && !anyAccount',

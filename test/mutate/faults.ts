@@ -15,6 +15,7 @@ export const fault =
   (name: string, ...changes: (readonly [find: string, put: string])[]): Fault => ({ name, file, changes, caughtBy })
 
 const flow = fault('adapters/code-flow.ts', 'contract')
+const request = fault('adapters/code-flow/request.ts', 'contract')
 const oauth2 = fault('adapters/code-flow/oauth2-flow.ts', 'github')
 const callback = fault('adapters/code-flow/callback.ts', 'contract')
 const token = fault('adapters/code-flow/id-token.ts', 'contract')
@@ -34,12 +35,12 @@ const ALGORITHMS = '    algorithms: ALGORITHMS.filter((name) => offered.includes
 const REQUIRED = "    requiredClaims: ['iss', 'aud', 'exp', 'iat', ...requiredClaims],\n  })"
 
 export const FAULTS: readonly Fault[] = [
-  flow('state is not sent', ['    state: login.state,\n', '']),
+  request('state is not sent', ['    state,\n', '']),
   flow('state is not compared', [CHECKS, CHECKS.replace('login.state', 'oidc.skipStateCheck')]),
-  flow('nonce is not sent', ['    nonce: login.nonce,\n', '']),
+  request('nonce is not sent', ['    nonce,\n', '']),
   token('nonce is not compared', ['if (nonce !== undefined && payload.nonce !== nonce)', 'if (nonce === "")']),
-  flow('PKCE challenge is not sent', ['    code_challenge: login.codeChallenge,\n', '']),
-  flow('PKCE is sent as plain', ["code_challenge_method: 'S256'", "code_challenge_method: 'plain'"]),
+  request('PKCE challenge is not sent', ['    code_challenge: codeChallenge,\n', '']),
+  request('PKCE is sent as plain', ["code_challenge_method: 'S256'", "code_challenge_method: 'plain'"]),
   flow('PKCE verifier is not sent', [CHECKS, 'const checks = { expectedState: login.state }']),
   oauth2('state is not compared (OAuth 2.0)', [CHECKS, CHECKS.replace('login.state', 'oidc.skipStateCheck')]),
   oauth2('PKCE challenge is not sent (OAuth 2.0)', ['          code_challenge: codeChallenge,\n', '']),
@@ -173,7 +174,12 @@ ${VERIFY}`,
     "const logoutKeys = createRemoteJWKSet(new URL(jwksUri ?? ''), { [jwksFetch]: fetch })",
     'const logoutKeys = keys',
   ]),
-  token('a logout token may be of any type', ['if (!LOGOUT_TYPES.includes(type))', 'if (type === "")']),
+  token('a logout token may be of any type', ['if (!LOGOUT_TYPES.includes(', 'if (!"".concat(']),
+  token('a logout token passes for an ID token (events)', [
+    'if (payload.events !== undefined)',
+    'if (payload.events === "")',
+  ]),
+  token('a token of another type passes for an ID token (typ)', ['/\\+jwt$/', '/^$/']),
   token('a logout token may name nobody', ['if (!subject && !session)', 'if (subject === "")']),
 
   oidc('userinfo may be of another user', [

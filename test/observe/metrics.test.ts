@@ -1,8 +1,9 @@
+import { createServer, get } from 'node:http'
 import { expect } from 'chai'
 import { z } from 'zod'
 import { defineAdapter } from '../../src/adapter.ts'
 import { openMetrics } from '../../src/observe/metrics.ts'
-import { startIssuer } from '../support/issuer.ts'
+import { listen, startIssuer } from '../support/issuer.ts'
 import { reading } from '../support/metrics.ts'
 
 describe('the metrics', () => {
@@ -14,6 +15,32 @@ describe('the metrics', () => {
     expect(await reading(metrics, 'consulate_store_records')).to.be.greaterThan(0)
     expect(await reading(metrics, 'consulate_store_bytes')).to.be.greaterThan(0)
     await issuer.close()
+  })
+
+  it('are not for a web page whose name was made to resolve to this computer', async () => {
+    const { handler } = openMetrics()
+    const server = createServer(handler)
+    const port = await listen(server)
+    const status = (host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        get({ host: '127.0.0.1', port, path: '/metrics', headers: { host } }, (answer) => {
+          answer.resume()
+          resolve(answer.statusCode)
+        }).on('error', reject)
+      })
+    for (const host of ['localhost', `localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`, `10.1.2.3:${port}`]) {
+      expect(await status(host), host).to.equal(200)
+    }
+    const strangers = [
+      'evil.example',
+      `evil.example:${port}`,
+      'localhost.evil.example',
+      '127.0.0.1.evil.example',
+      'a b',
+    ]
+    for (const host of strangers) expect(await status(host), host).to.equal(421)
+    server.closeAllConnections()
+    server.close()
   })
 
   it('count what adapters warn of, once an hour, and make no series of what is no code', async () => {

@@ -45,7 +45,7 @@ export async function startIssuer(options: TestOptions = {}): Promise<TestIssuer
   const folder = await mkdtemp(join(tmpdir(), 'consulate-test-'))
   const server = createServer()
   const url = `http://localhost:${await listen(server, options.port)}${options.path ?? ''}`
-  const input = defaults(url, folder)
+  const input: ConfigInput = { ...developmentConfig(url), store: { type: 'embedded', path: folder } }
   const config = configSchema.parse(options.config?.(input, url) ?? input)
   const logged: Record<string, unknown>[] = []
   const log = pino({ level: 'trace' }, { write: (line: string) => logged.push(JSON.parse(line)) })
@@ -96,11 +96,11 @@ export async function listen(server: Server, port = 0): Promise<number> {
 
 export const SECRET = 'a secret for tests only, long enough for the rule'
 
-function defaults(url: string, folder: string): ConfigInput {
+/** Development mode with the demo MCP server. */
+export function developmentConfig(url: string): ConfigInput {
   return {
     issuer: url,
     secret: SECRET,
-    store: { type: 'embedded', path: folder },
     development: true,
     idps: [{ id: 'dev', type: 'dev', name: 'Development sign-in' }],
     resources: [

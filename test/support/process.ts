@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { ConfigInput } from '../../src/config/schema.ts'
-import { listen, SECRET } from './issuer.ts'
+import { developmentConfig, listen } from './issuer.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli/index.ts', import.meta.url))
 const PATIENCE = 30_000
@@ -32,20 +32,9 @@ export async function issuerProcess(options: ProcessOptions = {}): Promise<Issue
   const port = await freePort()
   const url = `http://localhost:${port}`
   const defaults: ConfigInput = {
-    issuer: url,
+    ...developmentConfig(url),
     listen: { host: 'localhost', port },
-    secret: SECRET,
     store: { type: 'embedded', path: './data' },
-    development: true,
-    idps: [{ id: 'dev', type: 'dev', name: 'Development sign-in' }],
-    resources: [
-      {
-        resource: `${url}/demo/mcp`,
-        name: 'Demo MCP server',
-        scopes: { 'demo:read': 'Read who you are', 'demo:write': 'Use the calculator' },
-        defaultScopes: ['demo:read'],
-      },
-    ],
   }
   await writeFile(join(folder, 'consulate.yaml'), stringify(options.config?.(defaults, url) ?? defaults))
   let child: ChildProcess | undefined

@@ -7,7 +7,7 @@ import { createIssuer, type Issuer } from '../../src/index.ts'
 import type { StoreEngine } from '../../src/store.ts'
 import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
 import { temporaryFolder } from '../stores/support.ts'
-import { listen, SECRET } from './issuer.ts'
+import { developmentConfig, listen } from './issuer.ts'
 import { database, type Engine } from './mongo.ts'
 
 export interface Replicas {
@@ -55,7 +55,7 @@ export async function startReplicas(count: number, data: SharedData, options: Re
     const store = await data.open(now)
     engines.push(store)
     // A configuration of its own for each, as separate processes have it.
-    const config = configSchema.parse(options.config?.(configuration(url)) ?? configuration(url))
+    const config = configSchema.parse(options.config?.(developmentConfig(url)) ?? developmentConfig(url))
     issuers.push(await createIssuer(config, { adapters: options.adapters ?? adapters, store, now }))
   }
   const answered = issuers.map(() => 0)
@@ -83,23 +83,5 @@ export async function startReplicas(count: number, data: SharedData, options: Re
       for (const engine of engines) await engine.close()
       await data.remove()
     },
-  }
-}
-
-function configuration(url: string): ConfigInput {
-  return {
-    issuer: url,
-    secret: SECRET,
-    development: true,
-    idps: [{ id: 'dev', type: 'dev', name: 'Development sign-in' }],
-    resources: [
-      {
-        resource: `${url}/demo/mcp`,
-        name: 'Demo MCP server',
-        scopes: { 'demo:read': 'Read who you are', 'demo:write': 'Use the calculator' },
-        defaultScopes: ['demo:read'],
-        introspection: { clientId: 'demo-server', clientSecret: 'demo-server-secret-of-32-characters-or-more' },
-      },
-    ],
   }
 }

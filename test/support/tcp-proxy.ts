@@ -1,5 +1,6 @@
 /** A TCP proxy that does to a connection what networks do: cut it, stall it, delay it, forget one half of it. */
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { closeProxy, listenAnywhere, SocketPairs } from './socket-pairs.ts'
 
 type Mode = 'open' | 'cut' | 'stalled' | 'half-open'
 
@@ -21,20 +22,15 @@ export interface TcpProxy {
 export async function tcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
   let mode: Mode = 'open'
   let lag = 0
-  const pairs = new Set<readonly [Socket, Socket]>()
+  const pairs = new SocketPairs()
 
-  const end = () => {
-    for (const pair of pairs) for (const socket of pair) socket.destroy()
-    pairs.clear()
-  }
-  const server: Server = createServer((near) => {
+  const server = createServer((near) => {
     if (mode === 'cut') {
       near.destroy()
       return
     }
     const far = connect(target)
-    const pair = [near, far] as const
-    pairs.add(pair)
+    pairs.tie(near, far)
     near.on('data', (chunk) => {
       if (mode !== 'stalled') far.write(chunk)
     })
@@ -43,22 +39,14 @@ export async function tcpProxy(target: { host: string; port: number }): Promise<
       if (lag === 0) near.write(chunk)
       else setTimeout(() => near.writable && near.write(chunk), lag)
     })
-    for (const socket of pair) {
-      socket.on('error', () => socket.destroy())
-      socket.on('close', () => {
-        for (const each of pair) each.destroy()
-        pairs.delete(pair)
-      })
-    }
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
+  const port = await listenAnywhere(server)
 
   return {
-    port: typeof address === 'object' && address ? address.port : 0,
+    port,
     cut() {
       mode = 'cut'
-      end()
+      pairs.end()
     },
     stall() {
       mode = 'stalled'
@@ -70,13 +58,10 @@ export async function tcpProxy(target: { host: string; port: number }): Promise<
       lag = by
     },
     restore() {
-      if (mode !== 'open') end()
+      if (mode !== 'open') pairs.end()
       mode = 'open'
       lag = 0
     },
-    async close() {
-      end()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    close: () => closeProxy(server, pairs),
   }
 }

@@ -2,9 +2,9 @@
  * A proxy that understands as much of the MongoDB protocol as it takes to answer one command differently than the engine
  * behind it would: with an error instead, or with an error beside what was done. Everything else passes unchanged.
  */
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { BSON } from 'mongodb'
+import { closeProxy, listenAnywhere, SocketPairs } from './socket-pairs.ts'
 import { bodyOf, framed, messageOf } from './wire.ts'
 
 export interface WireFaults {
@@ -33,7 +33,7 @@ type Kind = 'refuse' | 'doubt' | 'garble' | 'lose'
 
 export async function wireFaults(target: { host: string; port: number }): Promise<WireFaults> {
   const faults = new Map<string, { readonly kind: Kind; readonly error: WireError }>()
-  const sockets = new Set<Socket>()
+  const pairs = new SocketPairs()
   let shown = 0
 
   const server = createServer((near) => {
@@ -41,15 +41,7 @@ export async function wireFaults(target: { host: string; port: number }): Promis
     /** Requests whose answers are to be changed. */
     const doubted = new Map<number, WireError>()
     const lost = new Set<number>()
-    for (const socket of [near, far]) {
-      sockets.add(socket)
-      socket.on('error', () => socket.destroy())
-      socket.on('close', () => {
-        near.destroy()
-        far.destroy()
-        sockets.delete(socket)
-      })
-    }
+    pairs.tie(near, far)
     near.on(
       'data',
       framed((message) => {
@@ -85,13 +77,11 @@ export async function wireFaults(target: { host: string; port: number }): Promis
       }),
     )
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
+  const port = await listenAnywhere(server)
   const set = (kind: Kind) => (command: string, error: WireError) => void faults.set(command, { kind, error })
   const unnamed = { code: 0, codeName: '' }
   return {
-    port: typeof address === 'object' && address ? address.port : 0,
+    port,
     refuse: set('refuse'),
     doubt: set('doubt'),
     garble: (command) => set('garble')(command, unnamed),
@@ -99,10 +89,7 @@ export async function wireFaults(target: { host: string; port: number }): Promis
     get shown() {
       return shown
     },
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    close: () => closeProxy(server, pairs),
   }
 }
 

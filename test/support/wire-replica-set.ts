@@ -3,9 +3,9 @@
  * repeats one whose answer it did not get, and the proxy does each number once, as servers do. Nothing else of a replica
  * set is here; what only a real one can show is in `stores/mongodb/replica-set.test.ts`.
  */
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { BSON } from 'mongodb'
+import { closeProxy, listenAnywhere, SocketPairs } from './socket-pairs.ts'
 import { bodyOf, framed, isQuery, messageOf, queryReply } from './wire.ts'
 
 /** What becomes of a write: its answer as it was, another one in its place, or the end of its connection. */
@@ -19,22 +19,14 @@ export interface WireReplicaSet {
 }
 
 export async function wireReplicaSet(target: { host: string; port: number }): Promise<WireReplicaSet> {
-  const sockets = new Set<Socket>()
+  const pairs = new SocketPairs()
   const done = new Map<string, BSON.Document>()
   const self: { fate: WireReplicaSet['fate'] } = { fate: () => 'answered' }
 
   const server = createServer((near) => {
     const far = connect(target)
     const answers = new Map<number, (message: Buffer) => void>()
-    for (const socket of [near, far]) {
-      sockets.add(socket)
-      socket.on('error', () => socket.destroy())
-      socket.on('close', () => {
-        near.destroy()
-        far.destroy()
-        sockets.delete(socket)
-      })
-    }
+    pairs.tie(near, far)
     far.on(
       'data',
       framed((message) => {
@@ -75,10 +67,7 @@ export async function wireReplicaSet(target: { host: string; port: number }): Pr
       framed((message) => void handle(message).catch(() => near.destroy())),
     )
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
+  const port = await listenAnywhere(server)
 
   function asPrimary(answer: BSON.Document): BSON.Document {
     const me = `127.0.0.1:${port}`
@@ -88,9 +77,6 @@ export async function wireReplicaSet(target: { host: string; port: number }): Pr
 
   return Object.assign(self, {
     port,
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    close: () => closeProxy(server, pairs),
   })
 }

@@ -1,6 +1,7 @@
 /** The table of all cases, for documentation and for whoever looks for one. */
 import { answerCases, ECHO_CASES, METADATA_CASES, secretCases } from './answer-cases.ts'
 import { CALLBACK_CASES, OPENID_CALLBACK_CASES } from './callback-cases.ts'
+import { FORM_CASES } from './form.ts'
 import { ID_TOKEN_CASES } from './id-token-cases.ts'
 import { LOGOUT_CASES } from './logout.ts'
 import { OPENID_REFRESH_CASES } from './refresh-cases.ts'
@@ -13,7 +14,7 @@ export interface CaseRow {
   readonly words: string
   /** The reason of the refusal, or what else must come of it. */
   readonly outcome: string
-  readonly group: 'answer' | 'id-token' | 'trouble' | 'network' | 'refresh' | 'logout'
+  readonly group: 'answer' | 'id-token' | 'trouble' | 'network' | 'refresh' | 'logout' | 'form'
 }
 
 const rows = (group: CaseRow['group'], cases: readonly Omit<CaseRow, 'group'>[]): CaseRow[] =>
@@ -39,4 +40,5 @@ export const CASES: readonly CaseRow[] = [
     OPENID_REFRESH_CASES.filter(({ name }) => !name.startsWith('refresh-token-')),
   ),
   ...rows('logout', LOGOUT_CASES),
+  ...rows('form', FORM_CASES),
 ]

@@ -29,6 +29,9 @@ const fault = (name: string, words: string, faults: Faults): Case => ({
   bend: ({ idp }) => void Object.assign(idp.faults, faults),
 })
 
+const typed = (name: string, of: string, typ: string) =>
+  fault(`type-${name}`, `of the type of ${of}`, { header: (header) => ({ ...header, typ }) })
+
 const signedBy = (secretOf: (key: KeyPair) => string | Promise<string>) => ({
   sign: async (claims: ClaimSet, header: JWTHeaderParameters, key: KeyPair) =>
     new SignJWT(claims)
@@ -36,6 +39,7 @@ const signedBy = (secretOf: (key: KeyPair) => string | Promise<string>) => ({
       .sign(new TextEncoder().encode((await secretOf(key)).padEnd(32, '.'))),
 })
 
+const LOGOUT = { 'http://schemas.openid.net/event/backchannel-logout': {} }
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 export const ID_TOKEN_CASES: readonly Case[] = [
@@ -71,6 +75,17 @@ export const ID_TOKEN_CASES: readonly Case[] = [
     words: 'a token that expired half a minute ago',
     outcome: 'accepted',
     bend: withClaims(() => ({ iat: seconds(-300), exp: seconds(-30) })),
+  },
+  claim('logout-claims', 'that tells of a logout, as a logout token does (events)', () => ({ events: LOGOUT })),
+  typed('logout', 'logout tokens', 'logout+jwt'),
+  typed('access', 'access tokens', 'application/at+JWT'),
+  {
+    name: 'type-jwt',
+    words: 'a token that says it is a JWT',
+    outcome: 'accepted',
+    bend: ({ idp }) => {
+      idp.faults.header = (header) => ({ ...header, typ: 'JWT' })
+    },
   },
   fault('alg-none', 'without a signature', {
     sign: (claims, header) => `${part({ ...header, alg: 'none' })}.${part(claims)}.`,

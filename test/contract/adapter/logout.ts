@@ -32,6 +32,10 @@ export const LOGOUT_CASES: readonly LogoutCase[] = [
   wrong('events-missing', 'without events', { claims: { events: undefined } }),
   wrong('events-other', 'about another event', { claims: { events: { 'https://evil.test/event': {} } } }),
   wrong('nonce', 'with a nonce, as an ID token has one', { claims: { nonce: 'n-1' } }),
+  wrong('id-token', 'that is an ID token', {
+    claims: { events: undefined, jti: 'token-1', nonce: 'n-1' },
+    header: { alg: 'RS256', typ: 'JWT' },
+  }),
   wrong('nobody', 'that names neither a user nor a session', { claims: { sub: undefined, sid: undefined } }),
   wrong('jti-missing', 'without an id of its own', { claims: { jti: undefined } }),
   wrong('type-other', 'of the type of access tokens', { header: { alg: 'RS256', typ: 'at+jwt' } }),

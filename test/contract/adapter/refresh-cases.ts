@@ -47,7 +47,7 @@ export const ENDED: RefreshCase = {
 /** A bad ID token is as bad as at the sign-in. There is no nonce to compare any more. */
 const TOKENS = new Set(
   'alg-none alg-hs256-public-key alg-hs256-client-secret key-other kid-unknown audience-other azp-other issuer-other'
-    .concat(' sub-empty exp-claim-missing expired iat-future')
+    .concat(' sub-empty exp-claim-missing expired iat-future logout-claims type-logout')
     .split(' '),
 )
 

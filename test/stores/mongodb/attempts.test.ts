@@ -4,7 +4,11 @@ import { MongoNetworkError } from 'mongodb'
 import { attempts, type Repetition } from '../../../src/stores/mongodb/attempts.ts'
 
 describe('a verb of the MongoDB store whose connection breaks', () => {
-  async function count(repetition: Repetition, lasts = 0, error: Error = new MongoNetworkError('cut')): Promise<number> {
+  async function count(
+    repetition: Repetition,
+    lasts = 0,
+    error: Error = new MongoNetworkError('cut'),
+  ): Promise<number> {
     let begun = 0
     const verb = async () => {
       begun += 1
