@@ -126,6 +126,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     reads,
     accounts,
     recheck: recheck.check,
+    connected: recheck.connected,
     codeReplayed: sessions.codeReplayed,
     recheckReads: config.sessions.recheckSeconds > 0 ? SECRET_KIND : undefined,
     resources,

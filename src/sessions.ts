@@ -16,6 +16,7 @@ import { accountId } from './provider/accounts.ts'
 import { type Grants, openGrants } from './provider/grants.ts'
 import type { ReadAhead } from './provider/read-ahead.ts'
 import type { Store, StoredRecord } from './store.ts'
+import { SealBroken } from './stores/seal.ts'
 
 export interface SessionParts {
   readonly config: Config
@@ -45,7 +46,17 @@ export function openSessions(parts: SessionParts): Sessions {
   const recheck = openRecheck({
     config: config.sessions,
     idps,
-    secrets: openSecrets(store, reads, lifetime, now),
+    secrets: openSecrets({
+      store,
+      reads,
+      lifetime: secretLifetime(config),
+      damaged(account, err) {
+        if (!(err instanceof SealBroken)) return false
+        parts.log.error({ account, err }, SECRET_DAMAGED)
+        return true
+      },
+      now,
+    }),
     pauses: openPauses(now),
     grants,
     ...tellers(parts),
@@ -67,6 +78,15 @@ export function openSessions(parts: SessionParts): Sessions {
       return count
     },
   }
+}
+
+const SECRET_DAMAGED =
+  'what was known of a user at their IdP cannot be opened and was deleted: they must sign in again when the grace is over'
+
+/** Milliseconds. A refresh token is issued until the grace is over, and ends with its grant at the latest. */
+function secretLifetime({ tokens, sessions }: Config): number {
+  const unchecked = Math.max(sessions.recheckSeconds, sessions.graceSeconds)
+  return Math.min(tokens.refreshTokenSeconds + unchecked, tokens.grantSeconds) * 1000
 }
 
 function tellers({ audit, metrics, log }: SessionParts): Pick<RecheckParts, 'told' | 'unconfirmed'> {
