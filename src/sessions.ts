@@ -41,8 +41,13 @@ export interface Sessions {
 
 export function openSessions(parts: SessionParts): Sessions {
   const { config, store, reads, idps, now } = parts
-  const lifetime = config.tokens.grantSeconds * 1000
-  const grants = openGrants(store, parts.audit, lifetime, now)
+  const grants = openGrants({
+    store,
+    audit: parts.audit,
+    lifetime: config.tokens.grantSeconds * 1000,
+    damaged: (kind, count) => parts.log.error({ kind, count }, RECORDS_DAMAGED),
+    now,
+  })
   const recheck = openRecheck({
     config: config.sessions,
     idps,
@@ -80,6 +85,8 @@ export function openSessions(parts: SessionParts): Sessions {
   }
 }
 
+const RECORDS_DAMAGED =
+  'records that cannot be opened were passed over: a Grant serves nobody, but that of an UpstreamSession has not ended'
 const SECRET_DAMAGED =
   'what was known of a user at their IdP cannot be opened and was deleted: they must sign in again when the grace is over'
 
