@@ -107,8 +107,8 @@ function tellers({ audit, metrics, log }: SessionParts): Pick<RecheckParts, 'tol
       log.warn({ ...facts, err }, ended ? 'access has ended at the IdP' : 'a user could not be checked at the IdP')
     },
     unconfirmed(over, facts) {
-      if (over) audit('recheck.grace_over', facts)
-      else metrics?.inGrace(facts.idp)
+      audit(over ? 'recheck.grace_over' : 'recheck.in_grace', facts)
+      if (!over) metrics?.inGrace(facts.idp)
     },
   }
 }

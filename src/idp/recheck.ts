@@ -25,6 +25,12 @@ export interface CheckedAccount {
   readonly claims: Claims
 }
 
+/** A verdict for whoever waits for it, and whether it goes on, or not, for want of an answer. */
+interface Judged {
+  readonly verdict: Verdict
+  readonly unconfirmed?: boolean
+}
+
 export interface Recheck {
   /** Of the request that is being answered. @throws {StoreUnavailable} when it cannot be decided */
   check(account: CheckedAccount): Promise<Verdict>
@@ -74,7 +80,7 @@ export function openRecheck(parts: RecheckParts): Recheck {
   const { secrets, grants, pauses } = parts
   const rules = openRules(parts.config, parts.now)
   const isOn = parts.config.recheckSeconds > 0
-  const running = new Map<string, Promise<Verdict>>()
+  const running = new Map<string, Promise<Judged>>()
 
   return {
     async begin(accountId, idp, identity, refreshes) {
@@ -95,10 +101,9 @@ export function openRecheck(parts: RecheckParts): Recheck {
         await secrets.forget(id, known.standing.signIn)
         return {}
       }
-      if (rules.isSettled(known.standing)) return judge(id, known.standing)
-      const current = running.get(id) ?? find(id, known).finally(() => running.delete(id))
-      running.set(id, current)
-      return current
+      const { verdict, unconfirmed } = await judgedOnce(id, known)
+      if (unconfirmed) parts.unconfirmed('over' in verdict, { idp: known.standing.idp, account: id })
+      return verdict
     },
     async end(accountId, reason) {
       const known = await secrets.fresh(accountId)
@@ -123,21 +128,27 @@ export function openRecheck(parts: RecheckParts): Recheck {
     return !ended && adapter !== undefined && !adapter.refresh
   }
 
-  async function judge(accountId: string, standing: Standing): Promise<Verdict> {
-    const facts = { idp: standing.idp, account: accountId }
+  async function judge(accountId: string, standing: Standing): Promise<Judged> {
     if (standing.ended) {
       await grants.endAll(accountId, standing.ended)
       await secrets.forget(accountId, standing.signIn)
-      return { over: standing.ended }
+      return { verdict: { over: standing.ended } }
     }
-    if (rules.isRecent(standing)) return { claims: standing.claims }
-    const over = !rules.isInGrace(standing)
-    parts.unconfirmed(over, facts)
-    return over ? { over: 'unconfirmed' } : { claims: standing.claims }
+    const verdict = { claims: standing.claims }
+    if (rules.isRecent(standing)) return { verdict }
+    return { verdict: rules.isInGrace(standing) ? verdict : { over: 'unconfirmed' }, unconfirmed: true }
+  }
+
+  /** One question for all who wait in this process. */
+  function judgedOnce(accountId: string, known: Known): Promise<Judged> {
+    if (rules.isSettled(known.standing)) return judge(accountId, known.standing)
+    const current = running.get(accountId) ?? find(accountId, known).finally(() => running.delete(accountId))
+    running.set(accountId, current)
+    return current
   }
 
   /** Asks, or waits for whoever asks already, here or in another process. */
-  async function find(accountId: string, first: Known): Promise<Verdict> {
+  async function find(accountId: string, first: Known): Promise<Judged> {
     let known: Known | undefined = first
     const until = performance.now() + WAIT_MS
     while (known && performance.now() < until) {
@@ -156,10 +167,10 @@ export function openRecheck(parts: RecheckParts): Recheck {
       }
       known = await secrets.fresh(accountId)
     }
-    return known ? judge(accountId, known.standing) : {}
+    return known ? judge(accountId, known.standing) : { verdict: {} }
   }
 
-  async function ask(accountId: string, leased: Known, limit: number): Promise<Verdict> {
+  async function ask(accountId: string, leased: Known, limit: number): Promise<Judged> {
     const { standing } = leased
     const keepLate = (late: Answer) => {
       // Too late for the request, yet it may hold the only secret that the IdP still takes.
@@ -180,7 +191,7 @@ export function openRecheck(parts: RecheckParts): Recheck {
   }
 
   /** Writes down an answer, unless it is about a sign-in or a secret that has been replaced meanwhile. */
-  async function save(accountId: string, asked: Known, answer: Answer): Promise<Verdict> {
+  async function save(accountId: string, asked: Known, answer: Answer): Promise<Judged> {
     let known: Known | undefined = asked
     for (let attempt = 0; known && attempt < TRIES; attempt += 1) {
       const { signIn, secret }: Standing = known.standing
@@ -189,7 +200,7 @@ export function openRecheck(parts: RecheckParts): Recheck {
       if (await secrets.settle(known, next)) return judge(accountId, next)
       known = await secrets.fresh(accountId)
     }
-    return known ? judge(accountId, known.standing) : {}
+    return known ? judge(accountId, known.standing) : { verdict: {} }
   }
 
   /** For an answer that no request waits for any more. Never throws. */
