@@ -15,6 +15,7 @@ import { Failure } from './errors.ts'
 import { fetchForIdps, guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
 import { SECRET_KIND } from './idp/secrets.ts'
+import { watched } from './idp/watch.ts'
 import { callbackUrl, openAttempts } from './interaction/attempt.ts'
 import { leaveWithError } from './interaction/back.ts'
 import { openBrowserBinding } from './interaction/browser.ts'
@@ -93,7 +94,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const logos = openLogos(readLogos(config), base)
   const idps = openIdps(config.idps, parts.adapters, {
-    fetch: fetchForIdps(),
+    fetch: watched(fetchForIdps()),
     redirectUri: (id) => callbackUrl(issuer, base, id),
     warn(fields, message) {
       log.warn(fields, message)

@@ -8,7 +8,6 @@ import { readFile } from 'node:fs/promises'
 import type { AdapterType, Fetch, Host, IdpAdapter } from '../adapter.ts'
 import { adapterOptions, checkIdps } from '../config/adapters.ts'
 import type { IdpConfig } from '../config/schema.ts'
-import { watched } from './watch.ts'
 
 export interface OpenIdp {
   readonly id: string
@@ -60,7 +59,7 @@ function hostOf(id: string, { fetch, redirectUri, warn, now = () => new Date() }
   return {
     id,
     redirectUri: redirectUri(id),
-    fetch: watched(fetch),
+    fetch,
     now,
     readFile: (path) => readFile(path, 'utf8'),
     warn(code, message) {
