@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Claims, Identity, Refusal } from '../adapter.ts'
 import { type Store, type StoredRecord, StoreUnavailable } from '../store.ts'
+import { SKEW_MS } from './standing.ts'
 
 export const SECRET_KIND = 'UpstreamSecret'
 
@@ -117,7 +118,7 @@ export function openSecrets({ store, reads, lifetime, damaged, now }: SecretsPar
 
   async function replace({ record, standing: before }: Known, standing: Standing): Promise<Known | undefined> {
     const held = (before.heldUntil ?? 0) - now()
-    if (held > 0 && held <= HOLD_MS) {
+    if (held > 0 && held <= HOLD_MS + SKEW_MS) {
       await sleep(LOOK_AGAIN_MS)
       return undefined
     }

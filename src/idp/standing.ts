@@ -27,7 +27,7 @@ const LEASE_MS = 10_000
 const FIRST_RETRY_MS = 30_000
 /** Milliseconds by which the clocks of servers may differ. What lies further ahead than its own span and this was written
  * by a clock that went wrong, and must not keep anybody from asking. */
-const SKEW_MS = 15_000
+export const SKEW_MS = 15_000
 
 export function openRules({ recheckSeconds, graceSeconds }: Config['sessions'], now: () => number): Rules {
   const interval = recheckSeconds * 1000

@@ -107,9 +107,8 @@ export function documentFetch(fetch: Fetch, store: Store, now: () => number): Fe
   }
 
   async function keep(url: string, text: string): Promise<void> {
-    const { records, damaged = 0 } = await store.list({ kind: 'Grant', clientId: url, limit: 1 })
-    const isUsed = records.length + damaged > 0
-    const record = { kind: KIND, id: url, payload: text, expiresAt: now() + (isUsed ? USED : UNUSED) }
+    const { records } = await store.list({ kind: 'Grant', clientId: url, limit: 1 })
+    const record = { kind: KIND, id: url, payload: text, expiresAt: now() + (records.length > 0 ? USED : UNUSED) }
     if (await store.put(record, 'update')) return
     if (await hasRoom()) await store.put(record, 'upsert')
   }
