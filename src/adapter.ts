@@ -131,7 +131,7 @@ export interface Host {
   readonly id: string
   /** The redirect URI of this IdP, as in every {@link Login}, for what tells an operator to register it. */
   readonly redirectUri: URL
-  /** `fetch` with a time limit, a size limit and no redirects. */
+  /** `fetch` with a time limit, a size limit and no redirects. An IdP that does not answer here is left alone for a while. */
   readonly fetch: Fetch
   readonly now: () => Date
   /** The text of a file that the configuration names, for instance a token that a platform renews.

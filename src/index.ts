@@ -16,6 +16,7 @@ import { tellChangedTypes } from './idp/changed-types.ts'
 import { fetchForIdps, guardedFetch } from './idp/fetch.ts'
 import { openIdps } from './idp/registry.ts'
 import { SECRET_KIND } from './idp/secrets.ts'
+import { watched } from './idp/watch.ts'
 import { openAttempts } from './interaction/attempt.ts'
 import { leaveWithError } from './interaction/back.ts'
 import { openBrowserBinding } from './interaction/browser.ts'
@@ -95,7 +96,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const logos = openLogos(readLogos(config), base)
   const idps = openIdps(config.idps, parts.adapters, {
-    fetch: fetchForIdps(),
+    fetch: watched(fetchForIdps()),
     redirectUri: (id) => callbackUrl(issuer, id),
     warn(fields, message) {
       log.warn(fields, message)
@@ -129,6 +130,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     reads,
     accounts,
     recheck: recheck.check,
+    connected: recheck.connected,
     codeReplayed: sessions.codeReplayed,
     recheckReads: config.sessions.recheckSeconds > 0 ? SECRET_KIND : undefined,
     resources,

@@ -17,6 +17,7 @@ import { accountId } from './provider/accounts.ts'
 import { type Grants, openGrants } from './provider/grants.ts'
 import type { ReadAhead } from './provider/read-ahead.ts'
 import type { Store, StoredRecord } from './store.ts'
+import { SealBroken } from './stores/seal.ts'
 
 export interface SessionParts {
   readonly config: Config
@@ -42,13 +43,28 @@ export interface Sessions {
 
 export function openSessions(parts: SessionParts): Sessions {
   const { config, store, reads, idps, now } = parts
-  const lifetime = config.tokens.grantSeconds * 1000
-  const grants = openGrants(store, parts.audit, lifetime, now)
+  const grants = openGrants({
+    store,
+    audit: parts.audit,
+    lifetime: config.tokens.grantSeconds * 1000,
+    damaged: (kind, count) => parts.log.error({ kind, count }, RECORDS_DAMAGED),
+    now,
+  })
   const challenges = openChallenges(store, now)
   const recheck = openRecheck({
     config: config.sessions,
     idps,
-    secrets: openSecrets(store, reads, lifetime, now),
+    secrets: openSecrets({
+      store,
+      reads,
+      lifetime: secretLifetime(config),
+      damaged(account, err) {
+        if (!(err instanceof SealBroken)) return false
+        parts.log.error({ account, err }, SECRET_DAMAGED)
+        return true
+      },
+      now,
+    }),
     pauses: openPauses(now),
     grants,
     demanded: challenges.keep,
@@ -74,6 +90,17 @@ export function openSessions(parts: SessionParts): Sessions {
   }
 }
 
+const RECORDS_DAMAGED =
+  'records that cannot be opened were passed over: a Grant serves nobody, but that of an UpstreamSession has not ended'
+const SECRET_DAMAGED =
+  'what was known of a user at their IdP cannot be opened and was deleted: they must sign in again when the grace is over'
+
+/** Milliseconds. A refresh token is issued until the grace is over, and ends with its grant at the latest. */
+function secretLifetime({ tokens, sessions }: Config): number {
+  const unchecked = Math.max(sessions.recheckSeconds, sessions.graceSeconds)
+  return Math.min(tokens.refreshTokenSeconds + unchecked, tokens.grantSeconds) * 1000
+}
+
 function tellers({ audit, metrics, log }: SessionParts): Pick<RecheckParts, 'told' | 'unconfirmed'> {
   return {
     told(result, facts, err) {
@@ -85,8 +112,8 @@ function tellers({ audit, metrics, log }: SessionParts): Pick<RecheckParts, 'tol
       log.warn({ ...facts, err }, ended ? 'access has ended at the IdP' : 'a user could not be checked at the IdP')
     },
     unconfirmed(over, facts) {
-      if (over) audit('recheck.grace_over', facts)
-      else metrics?.inGrace(facts.idp)
+      audit(over ? 'recheck.grace_over' : 'recheck.in_grace', facts)
+      if (!over) metrics?.inGrace(facts.idp)
     },
   }
 }

@@ -53,6 +53,8 @@ export interface ListQuery {
 
 export interface ListPage {
   readonly records: readonly StoredRecord[]
+  /** How many more there are on this page that cannot be read, which only a layer above an engine can tell. */
+  readonly damaged?: number
   readonly next?: string
 }
 

@@ -1,7 +1,9 @@
 /** One question to an adapter about a user, with an end to the waiting and a name for everything that can come of it. */
 import { type Identity, type IdpAdapter, isLoginRefused, type Refusal } from '../adapter.ts'
 import { isUpstreamSecret, provenIdentity } from './identity.ts'
+import { readable } from './readable.ts'
 import type { Standing } from './secrets.ts'
+import { type Heard, openWatch, type Watch } from './watch.ts'
 
 export type Answer =
   | { readonly identity: Identity }
@@ -11,35 +13,47 @@ export type Answer =
       readonly cause: unknown
       /** What to ask with from now on, when it was renewed all the same. */
       readonly secret?: string
+      /** What this tells of the IdP itself, for others who would ask. */
+      readonly heard: Heard
     }
 
 /** Milliseconds. Less than `host.fetch` has: an answer that comes between the two is not lost. */
-const LIMIT_MS = 3500
+export const LIMIT_MS = 3500
 
 /**
  * Asks within three and a half seconds. Never throws: an adapter that breaks, and an IdP that is gone from the
  * configuration, cannot tell us that access has ended.
  * @param late told of the answer when it comes after all
+ * @param limit milliseconds, for whoever has less
  */
 export async function consult(
   adapter: IdpAdapter | undefined,
   standing: Standing,
   late: (answer: Answer) => void,
+  limit = LIMIT_MS,
 ): Promise<Answer> {
-  const asked = ask(adapter, standing)
+  const watch = openWatch()
+  const asked = watch.run(() => ask(adapter, standing, watch))
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<Answer>((resolve) => {
     timer = setTimeout(() => {
-      resolve({ result: 'timeout', cause: new Error(`the adapter took longer than ${LIMIT_MS} ms`) })
+      const cause = new Error(`the adapter took longer than ${limit} ms`)
+      resolve({ result: 'timeout', cause, heard: limit < LIMIT_MS ? 'nothing' : heardInVain(watch) })
       void asked.then(late)
-    }, LIMIT_MS)
+    }, limit)
   })
   const answer = await Promise.race([asked, timeout])
   clearTimeout(timer)
   return answer
 }
 
-async function ask(adapter: IdpAdapter | undefined, standing: Standing): Promise<Answer> {
+/** An adapter that reaches its IdP by other ways than ours is slow because that is; one that had all its answers waits for
+ * something of its own. */
+function heardInVain(watch: Watch): Heard {
+  return watch.heard() === 'answered' ? 'nothing' : 'silent'
+}
+
+async function ask(adapter: IdpAdapter | undefined, standing: Standing, watch: Watch): Promise<Answer> {
   const { subject, claims, secret, session } = standing
   const identity: Identity = {
     subject,
@@ -58,10 +72,12 @@ async function ask(adapter: IdpAdapter | undefined, standing: Standing): Promise
     return { identity: now }
   } catch (cause) {
     const refusal = isLoginRefused(cause) ? cause : undefined
-    renewed = refusal?.secret ?? renewed
+    renewed = readable(() => refusal?.secret) ?? renewed
+    const result = readable(() => refusal?.reason) ?? 'invalid'
     return {
-      result: refusal?.reason ?? 'invalid',
+      result,
       cause,
+      heard: result === 'unavailable' || result === 'invalid' ? watch.heard() : 'answered',
       ...(isUpstreamSecret(renewed) ? { secret: renewed } : undefined),
     }
   }

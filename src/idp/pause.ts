@@ -1,6 +1,7 @@
 /**
  * Leaves an IdP alone that does not answer. One slow IdP would else make each of its users wait for the whole time
- * limit, one after the other. Counted in this process: it saves time and decides nothing.
+ * limit, one after the other. Counted in this process: it saves time and decides nothing. What counts as a silence of the
+ * IdP, and not of what it says about one user, is `watch.ts`.
  */
 
 /** Silences in a row, of any users, after which the others are not made to wait. */

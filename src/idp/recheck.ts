@@ -1,26 +1,44 @@
 /**
  * Asks the IdP again about a user whose client uses a refresh token: is this still somebody whom the company lets in?
  *
- * Owns when to ask, who asks when several want to know, and what an answer means for the user's grants. An answer is
- * final only when the adapter says so; an IdP that is away, slow or unintelligible is forgiven for the grace. How the
- * user is asked about is the adapter's; the record behind it is `secrets.ts`, and ending grants is the engine's.
+ * Owns who asks when several want to know, and what an answer means for the user's grants. An answer is final only when
+ * the adapter says so; an IdP that is away, slow or unintelligible is forgiven for the grace. How the user is asked about
+ * is the adapter's; the times are `standing.ts`, the record behind it is `secrets.ts`, and ending grants is the engine's.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Claims, Identity, Refusal } from '../adapter.ts'
 import type { Config } from '../config/schema.ts'
-import { type Answer, consult } from './consult.ts'
+import { type Answer, consult, LIMIT_MS } from './consult.ts'
 import type { Pauses } from './pause.ts'
 import type { OpenIdp } from './registry.ts'
 import type { Known, Secrets, Standing } from './secrets.ts'
+import { isFinal, openRules } from './standing.ts'
 
 /** What a refresh may do: go on, with what is known of the user when anything is, or not. */
 export type Verdict = { readonly claims?: Claims } | { readonly over: Refusal | 'unconfirmed' }
 
+/** As it is kept of the last sign-in. */
+export interface CheckedAccount {
+  readonly id: string
+  readonly idp: string
+  readonly subject: string
+  readonly claims: Claims
+}
+
+/** A verdict for whoever waits for it, and whether it goes on, or not, for want of an answer. */
+interface Judged {
+  readonly verdict: Verdict
+  readonly unconfirmed?: boolean
+}
+
 export interface Recheck {
   /** Of the request that is being answered. @throws {StoreUnavailable} when it cannot be decided */
-  check(accountId: string): Promise<Verdict>
-  /** At a sign-in, once its grant is in the store. Where nobody is asked, nothing is kept. */
-  begin(accountId: string, idp: string, identity: Identity): Promise<void>
+  check(account: CheckedAccount): Promise<Verdict>
+  /** At a sign-in, once its grant is in the store. Where nobody is asked, nothing is kept.
+   * @param refreshes whether the client can use refresh tokens */
+  begin(accountId: string, idp: string, identity: Identity, refreshes: boolean): Promise<void>
+  /** Before the first refresh token of a grant is issued: what was kept at the sign-in is needed as long as that lives. */
+  connected(account: CheckedAccount): Promise<void>
   /** Ends every grant of an account. Answers how many there were. */
   end(accountId: string, reason: string): Promise<number>
   /** Forgets the upstream secret of an account that has no grant any more. */
@@ -49,44 +67,45 @@ export interface RecheckParts {
   readonly now: () => number
 }
 
-/** Milliseconds for whoever asks to write down the answer; more than an answer may take. */
-const LEASE_MS = 10_000
 const POLL_MS = 100
-/** Milliseconds to wait for what another process finds out. It may have died, and its lease is longer. */
+/** Milliseconds to wait for what another process finds out, which may have died, and for the IdP: together, since a client
+ * waits for both. */
 const WAIT_MS = 4000
-const FIRST_RETRY_MS = 30_000
-/** Milliseconds by which the clocks of servers may differ. What lies further ahead than its own span and this was written
- * by a clock that went wrong, and must not keep anybody from asking. */
-const SKEW_MS = 15_000
+/** Milliseconds that must be left of them to ask the IdP. */
+const LEAST_MS = 1000
 /** Tries to write against others who write at the same time. */
 const TRIES = 8
 /** Milliseconds until an answer that the store did not take is offered to it again, all within the lease. */
 const SAVE_AGAIN_MS = [100, 900, 2000, 4000]
 
 export function openRecheck(parts: RecheckParts): Recheck {
-  const { secrets, grants, pauses, now } = parts
-  const interval = parts.config.recheckSeconds * 1000
-  const grace = parts.config.graceSeconds * 1000
-  const longestPause = Math.max(interval, FIRST_RETRY_MS)
-  const running = new Map<string, Promise<Verdict>>()
+  const { secrets, grants, pauses } = parts
+  const rules = openRules(parts.config, parts.now)
+  const isOn = parts.config.recheckSeconds > 0
+  const running = new Map<string, Promise<Judged>>()
 
   return {
-    async begin(accountId, idp, identity) {
-      if (interval > 0 && parts.idps.get(idp)?.adapter.refresh) await secrets.begin(accountId, idp, identity)
+    async begin(accountId, idp, identity, refreshes) {
+      if (asks(idp)) await secrets.begin(accountId, idp, identity, refreshes)
       else await secrets.discard(accountId)
     },
-    async check(accountId) {
-      if (interval === 0) return {}
-      const known = await secrets.read(accountId)
+    async connected({ id, idp }) {
+      if (asks(idp)) await secrets.keep(id)
+    },
+    async check(account) {
+      if (!isOn) return {}
+      const { id, idp } = account
+      const known = await secrets.read(id)
+      // Signed in before anybody was asked. From now on it counts as a sign-in that brought nothing to ask with.
+      if (!known && asks(idp)) await secrets.found(id, idp, account)
       if (!known) return {}
       if (isTurnedOff(known.standing)) {
-        await secrets.forget(accountId, known.standing.signIn)
+        await secrets.forget(id, known.standing.signIn)
         return {}
       }
-      if (settled(known.standing)) return judge(accountId, known.standing)
-      const current = running.get(accountId) ?? find(accountId, known).finally(() => running.delete(accountId))
-      running.set(accountId, current)
-      return current
+      const { verdict, unconfirmed } = await judgedOnce(id, known)
+      if (unconfirmed) parts.unconfirmed('over' in verdict, { idp: known.standing.idp, account: id })
+      return verdict
     },
     async end(accountId, reason) {
       const known = await secrets.fresh(accountId)
@@ -101,78 +120,68 @@ export function openRecheck(parts: RecheckParts): Recheck {
     },
   }
 
+  function asks(idp: string): boolean {
+    return isOn && parts.idps.get(idp)?.adapter.refresh !== undefined
+  }
+
   /** Whether re-checks of this IdP were turned off since the sign-in. An IdP that is gone is another matter. */
   function isTurnedOff({ idp, ended }: Standing): boolean {
     const adapter = parts.idps.get(idp)?.adapter
     return !ended && adapter !== undefined && !adapter.refresh
   }
 
-  /** Whether there is nothing to ask, or to ask with. Beyond the grace the IdP gets a chance at each use. */
-  function settled({ secret, goodAt, retryAt, ended }: Standing): boolean {
-    if (ended || secret === undefined || ageOf(goodAt) < interval) return true
-    const pause = retryAt - now()
-    return pause > 0 && pause <= longestPause + SKEW_MS && ageOf(goodAt) < grace
-  }
-
-  function ageOf(goodAt: number): number {
-    const age = now() - goodAt
-    return age < -SKEW_MS ? interval : age
-  }
-
-  /** Still so for a while after its end: the clock of whoever asks may be behind. */
-  function isLeased({ leasedUntil }: Standing): boolean {
-    const left = leasedUntil - now()
-    return left > -SKEW_MS && left <= LEASE_MS + SKEW_MS
-  }
-
-  async function judge(accountId: string, standing: Standing): Promise<Verdict> {
-    const facts = { idp: standing.idp, account: accountId }
+  async function judge(accountId: string, standing: Standing): Promise<Judged> {
     if (standing.ended) {
       await grants.endAll(accountId, standing.ended)
       await secrets.forget(accountId, standing.signIn)
-      return { over: standing.ended }
+      return { verdict: { over: standing.ended } }
     }
-    const age = ageOf(standing.goodAt)
-    if (age < interval) return { claims: standing.claims }
-    parts.unconfirmed(age >= grace, facts)
-    return age < grace ? { claims: standing.claims } : { over: 'unconfirmed' }
+    const verdict = { claims: standing.claims }
+    if (rules.isRecent(standing)) return { verdict }
+    return { verdict: rules.isInGrace(standing) ? verdict : { over: 'unconfirmed' }, unconfirmed: true }
+  }
+
+  /** One question for all who wait in this process. */
+  function judgedOnce(accountId: string, known: Known): Promise<Judged> {
+    if (rules.isSettled(known.standing)) return judge(accountId, known.standing)
+    const current = running.get(accountId) ?? find(accountId, known).finally(() => running.delete(accountId))
+    running.set(accountId, current)
+    return current
   }
 
   /** Asks, or waits for whoever asks already, here or in another process. */
-  async function find(accountId: string, first: Known): Promise<Verdict> {
+  async function find(accountId: string, first: Known): Promise<Judged> {
     let known: Known | undefined = first
     const until = performance.now() + WAIT_MS
     while (known && performance.now() < until) {
       const { standing }: Known = known
-      if (settled(standing)) return judge(accountId, standing)
-      if (isLeased(standing)) await sleep(POLL_MS)
+      if (rules.isSettled(standing)) return judge(accountId, standing)
+      if (rules.isLeased(standing)) await sleep(POLL_MS)
       else {
-        const facts = { idp: standing.idp, account: accountId }
-        if (!pauses.mayAsk(standing.idp) && ageOf(standing.goodAt) < grace) {
-          parts.told('skipped', facts)
+        const left = until - performance.now()
+        if (left < LEAST_MS) return judge(accountId, standing)
+        if (!pauses.mayAsk(standing.idp)) {
+          parts.told('skipped', { idp: standing.idp, account: accountId })
           return judge(accountId, standing)
         }
-        const leased: Known | undefined = await secrets.change(known, {
-          ...standing,
-          leasedUntil: now() + LEASE_MS,
-        })
-        if (leased) return ask(accountId, leased)
+        const leased: Known | undefined = await secrets.change(known, rules.leased(standing))
+        if (leased) return ask(accountId, leased, Math.min(LIMIT_MS, left))
       }
       known = await secrets.fresh(accountId)
     }
-    return known ? judge(accountId, known.standing) : {}
+    return known ? judge(accountId, known.standing) : { verdict: {} }
   }
 
-  async function ask(accountId: string, leased: Known): Promise<Verdict> {
+  async function ask(accountId: string, leased: Known, limit: number): Promise<Judged> {
     const { standing } = leased
-    const answer = await consult(parts.idps.get(standing.idp)?.adapter, standing, (late) => {
+    const keepLate = (late: Answer) => {
       // Too late for the request, yet it may hold the only secret that the IdP still takes.
       if ('identity' in late || late.secret !== undefined || isFinal(late.result))
         void saveAgain(accountId, leased, late)
-    })
-    const silent = 'result' in answer && (answer.result === 'timeout' || answer.result === 'unavailable')
-    if (silent) pauses.silent(standing.idp)
-    else pauses.answered(standing.idp)
+    }
+    const answer = await consult(parts.idps.get(standing.idp)?.adapter, standing, keepLate, limit)
+    const heard = 'result' in answer ? answer.heard : 'answered'
+    if (heard !== 'nothing') pauses[heard](standing.idp)
     const facts = { idp: standing.idp, account: accountId }
     parts.told('result' in answer ? answer.result : 'passed', facts, 'result' in answer ? answer.cause : undefined)
     try {
@@ -184,17 +193,17 @@ export function openRecheck(parts: RecheckParts): Recheck {
   }
 
   /** Writes down an answer, unless it is about a sign-in or a secret that has been replaced meanwhile. */
-  async function save(accountId: string, asked: Known, answer: Answer): Promise<Verdict> {
+  async function save(accountId: string, asked: Known, answer: Answer): Promise<Judged> {
     let known: Known | undefined = asked
     for (let attempt = 0; known && attempt < TRIES; attempt += 1) {
       const { signIn, secret }: Standing = known.standing
       if (signIn !== asked.standing.signIn || secret !== asked.standing.secret) break
       if ('result' in answer && isFinal(answer.result)) await parts.demanded(accountId, answer.cause)
-      const changed: Known | undefined = await secrets.change(known, after(known.standing, answer))
-      if (changed) return judge(accountId, changed.standing)
+      const next = rules.after(known.standing, answer)
+      if (await secrets.settle(known, next)) return judge(accountId, next)
       known = await secrets.fresh(accountId)
     }
-    return known ? judge(accountId, known.standing) : {}
+    return known ? judge(accountId, known.standing) : { verdict: {} }
   }
 
   /** For an answer that no request waits for any more. Never throws. */
@@ -210,36 +219,4 @@ export function openRecheck(parts: RecheckParts): Recheck {
       if (saved) return
     }
   }
-
-  function after(standing: Standing, answer: Answer): Standing {
-    const { secret, ...rest } = standing
-    if ('identity' in answer) {
-      const { claims, secret: next = secret, session = standing.session } = answer.identity
-      return {
-        ...rest,
-        claims,
-        ...(next === undefined ? undefined : { secret: next }),
-        ...(session === undefined ? undefined : { session }),
-        goodAt: now(),
-        failures: 0,
-        retryAt: 0,
-        leasedUntil: 0,
-      }
-    }
-    if (isFinal(answer.result)) return { ...rest, ended: answer.result, leasedUntil: 0 }
-    const failures = standing.failures + 1
-    const pause = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 10), longestPause)
-    const { secret: renewed = secret } = answer
-    return {
-      ...rest,
-      ...(renewed === undefined ? undefined : { secret: renewed }),
-      failures,
-      retryAt: now() + pause,
-      leasedUntil: 0,
-    }
-  }
-}
-
-function isFinal(result: string): result is 'denied' | 'not_allowed' {
-  return result === 'denied' || result === 'not_allowed'
 }

@@ -2,12 +2,14 @@
  * What is known of a user at their IdP: the upstream secret that a re-check needs, and how the last ones went. One record
  * for each account, beside it.
  *
- * Owns the record, and that no write of it is lost: whoever changes it names the state that they read, and a store
- * compares the two in one write. When to ask the IdP, and what an answer means, is left to `recheck.ts`.
+ * Owns the record, that no write of it is lost, and how long it is kept: shortly for a code that may never come, and then
+ * as long as a refresh token of the account can. When to ask the IdP, and what an answer means, is left to `recheck.ts`.
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Claims, Identity, Refusal } from '../adapter.ts'
-import type { Store, StoredRecord } from '../store.ts'
+import { type Store, type StoredRecord, StoreUnavailable } from '../store.ts'
+import { SKEW_MS } from './standing.ts'
 
 export const SECRET_KIND = 'UpstreamSecret'
 
@@ -31,6 +33,8 @@ export interface Standing {
   readonly leasedUntil: number
   /** Access has ended, and this is why; the grants of the account are on their way out. */
   readonly ended?: Refusal
+  /** Somebody gives the record a new end, and nobody else writes before this. Milliseconds. */
+  readonly heldUntil?: number
 }
 
 /** A standing as it was read. */
@@ -52,57 +56,142 @@ export interface Secrets {
   /**
    * At a sign-in: replaces whatever was known. The browser carries the wish for a secret and could drop it, so a sign-in
    * without one leaves the secret of an earlier one in place. With neither there is a standing that ends with the grace.
+   * @param refreshes whether the client can use it; for one that cannot, only what others need is kept up to date
+   * @throws {StoreUnavailable} also when others write all the time
    */
-  begin(accountId: string, idp: string, identity: Identity): Promise<void>
+  begin(accountId: string, idp: string, identity: Identity, refreshes: boolean): Promise<void>
+  /** Writes a standing where there is none. */
+  found(accountId: string, idp: string, identity: Identity): Promise<void>
+  /** Keeps what is known as long as a refresh token that is issued now can live. @throws {StoreUnavailable} as above */
+  keep(accountId: string): Promise<void>
   /** Writes a new standing if the record is still as it was read. Answers it, or nothing when it was not. */
   change(known: Known, standing: Standing): Promise<Known | undefined>
+  /** The same with the outcome of a check: a good one also keeps the record for what may be issued until the next.
+   * Answers whether it was written. */
+  settle(known: Known, standing: Standing): Promise<boolean>
   /** Deletes whatever is known. */
   discard(accountId: string): Promise<void>
   /** Deletes what is known, unless the user signed in again since `signIn`. */
   forget(accountId: string, signIn: string): Promise<void>
 }
 
-/** @param lifetime milliseconds a record is kept after the sign-in; as long as the grants of the account can live */
-export function openSecrets(
-  store: SecretStore,
-  reads: Pick<Store, 'get'>,
-  lifetime: number,
-  now: () => number,
-): Secrets {
+export interface SecretsParts {
+  readonly store: SecretStore
+  readonly reads: Pick<Store, 'get'>
+  /** Milliseconds from a good answer to the end of the last refresh token that may be issued before the next one. */
+  readonly lifetime: number
+  /** Told why a record could not be read. Answers whether it never can, and is to be deleted. */
+  readonly damaged: (accountId: string, error: unknown) => boolean
+  readonly now: () => number
+}
+
+/** Milliseconds from a sign-in until its code has been used. An interaction has ten minutes, and a code one. */
+const PENDING_MS = 900_000
+/** A part of the lifetime by which records live longer, so that their end is written a few times only. */
+const SLACK = 1 / 8
+/** Milliseconds for the second of two writes. */
+const HOLD_MS = 2000
+const LOOK_AGAIN_MS = 50
+/** Tries against others who write at the same time: a second. */
+const TRIES = 20
+
+export function openSecrets({ store, reads, lifetime, damaged, now }: SecretsParts): Secrets {
+  const full = Math.ceil(lifetime * (1 + SLACK))
+
+  const fresh = (accountId: string) => opened(accountId, () => store.get(SECRET_KIND, accountId))
+
+  /** A damaged record helps nobody, and would be in the way of the next sign-in. */
+  async function opened(accountId: string, look: () => Promise<StoredRecord | undefined>): Promise<Known | undefined> {
+    try {
+      return known(await look())
+    } catch (error) {
+      if (!damaged(accountId, error)) throw error
+      await store.delete(SECRET_KIND, accountId)
+      return undefined
+    }
+  }
+
+  async function insert(accountId: string, standing: Standing, expiresAt: number): Promise<boolean> {
+    const record = { kind: SECRET_KIND, id: accountId, accountId, payload: JSON.stringify(standing), expiresAt }
+    return store.put(record, 'insert')
+  }
+
+  async function replace({ record, standing: before }: Known, standing: Standing): Promise<Known | undefined> {
+    const held = (before.heldUntil ?? 0) - now()
+    if (held > 0 && held <= HOLD_MS + SKEW_MS) {
+      await sleep(LOOK_AGAIN_MS)
+      return undefined
+    }
+    return known(await store.replace(record, JSON.stringify(standing)))
+  }
+
+  const change = (before: Known, standing: Standing) => replace(before, released(standing))
+
+  /** Writes a standing, and sees to it that the record lives until `end`. A conditional write leaves the end as it is, so
+   * a new one takes two: the first keeps others away until the second is through. */
+  async function changeUntil(before: Known, standing: Standing, end: number, atLeast = end): Promise<boolean> {
+    if ((before.record.expiresAt ?? 0) >= atLeast) return (await change(before, standing)) !== undefined
+    if (!(await replace(before, { ...before.standing, heldUntil: now() + HOLD_MS }))) return false
+    const record = { ...before.record, payload: JSON.stringify(released(standing)), expiresAt: end }
+    return store.put(record, 'update')
+  }
+
+  async function persistently(attempt: () => Promise<boolean>): Promise<void> {
+    for (let tries = 0; tries < TRIES; tries += 1) if (await attempt()) return
+    throw new StoreUnavailable('What is known of a user is written by others all the time.')
+  }
+
   return {
-    read: async (accountId) => known(await reads.get(SECRET_KIND, accountId)),
-    fresh: async (accountId) => known(await store.get(SECRET_KIND, accountId)),
-    async begin(accountId, idp, { subject, secret, session, claims }) {
-      const fresh = { claims, goodAt: now(), failures: 0, retryAt: 0 }
-      const before = secret === undefined ? known(await store.get(SECRET_KIND, accountId))?.standing : undefined
-      // Under its own `signIn`, for whoever asks with it at this moment.
-      const standing: Standing =
-        before?.secret !== undefined
-          ? { ...before, ...fresh }
-          : {
-              signIn: randomUUID(),
-              idp,
-              subject,
-              ...(secret === undefined ? undefined : { secret }),
-              ...(session === undefined ? undefined : { session }),
-              ...fresh,
-              leasedUntil: 0,
-            }
-      const record = { kind: SECRET_KIND, id: accountId, accountId, payload: JSON.stringify(standing) }
-      await store.put({ ...record, expiresAt: now() + lifetime }, 'upsert')
+    read: (accountId) => opened(accountId, () => reads.get(SECRET_KIND, accountId)),
+    fresh,
+    change,
+    begin: (accountId, idp, identity, refreshes) =>
+      persistently(async () => {
+        const before = await fresh(accountId)
+        if (!before && !refreshes) return true
+        const standing = signedIn(before?.standing, idp, identity, now())
+        const end = now() + PENDING_MS
+        return before ? changeUntil(before, standing, end) : insert(accountId, standing, end)
+      }),
+    async found(accountId, idp, { subject, claims }) {
+      await insert(accountId, signedIn(undefined, idp, { subject, claims }, now()), now() + full)
     },
-    async change({ record }, standing) {
-      return known(await store.replace(record, JSON.stringify(standing)))
-    },
+    keep: (accountId) =>
+      persistently(async () => {
+        const before = await fresh(accountId)
+        if (!before || (before.record.expiresAt ?? 0) >= now() + lifetime) return true
+        return changeUntil(before, before.standing, now() + full)
+      }),
+    settle: (before, standing) => changeUntil(before, standing, standing.goodAt + full, standing.goodAt + lifetime),
     async discard(accountId) {
       await store.delete(SECRET_KIND, accountId)
     },
     async forget(accountId, signIn) {
-      const taken = await store.take(SECRET_KIND, accountId)
+      const taken = await opened(accountId, () => store.take(SECRET_KIND, accountId))
       // The user signed in between our look and our write.
-      if (taken && known(taken)?.standing.signIn !== signIn) await store.put(taken, 'insert')
+      if (taken && taken.standing.signIn !== signIn) await store.put(taken.record, 'insert')
     },
   }
+}
+
+function signedIn(before: Standing | undefined, idp: string, identity: Identity, now: number): Standing {
+  const { subject, secret, session, claims } = identity
+  const fresh = { claims, goodAt: now, failures: 0, retryAt: 0 }
+  // Under its own `signIn`, for whoever asks with it at this moment.
+  if (secret === undefined && before?.secret !== undefined) return { ...before, ...fresh }
+  return {
+    signIn: randomUUID(),
+    idp,
+    subject,
+    ...(secret === undefined ? undefined : { secret }),
+    ...(session === undefined ? undefined : { session }),
+    ...fresh,
+    leasedUntil: 0,
+  }
+}
+
+function released({ heldUntil: _, ...standing }: Standing): Standing {
+  return standing
 }
 
 function known(record: StoredRecord | undefined): Known | undefined {

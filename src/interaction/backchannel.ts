@@ -6,6 +6,7 @@ import type { Context } from 'koa'
 import { isLoginRefused, LoginRefused, type LogoutNotice } from '../adapter.ts'
 import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
+import { withinDeadline } from '../idp/deadline.ts'
 import type { OpenIdp } from '../idp/registry.ts'
 import type { Audit } from '../observe/audit.ts'
 import type { Store } from '../store.ts'
@@ -28,11 +29,13 @@ const REMEMBERED = 24 * 60 * 60 * 1000
 
 export async function backchannelLogout(ctx: Context, parts: BackchannelParts): Promise<void> {
   const idp = parts.idps.get(String(ctx.params.idp))
-  if (!idp?.adapter.loggedOut) throw new Failure('not_found', 'no IdP tells of logouts here')
+  const verify = idp?.adapter.loggedOut?.bind(idp.adapter)
+  if (!idp || !verify) throw new Failure('not_found', 'no IdP tells of logouts here')
   // Section 2.8: neither answer may be kept.
   ctx.set('Cache-Control', 'no-store')
   try {
-    const notice = checked(await idp.adapter.loggedOut(await tokenOf(ctx)))
+    const token = await tokenOf(ctx)
+    const notice = checked(await withinDeadline(() => verify(token)))
     const key = JSON.stringify([idp.id, notice.id])
     await once(parts, key)
     const grants = await parts.end(idp.id, notice)

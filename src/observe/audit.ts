@@ -26,6 +26,8 @@ export type AuditEvent =
   | 'recheck.passed'
   /** The IdP gave no answer that counts; within the grace the user goes on. */
   | 'recheck.unanswered'
+  /** A refresh went on without a good answer, since the last one is not longer ago than the grace. */
+  | 'recheck.in_grace'
   /** A refresh was refused, since the last good check is longer ago than the grace. */
   | 'recheck.grace_over'
   /** The IdP no longer vouches for the user: `denied` or `not_allowed`. */
@@ -71,6 +73,7 @@ const WORDS: Readonly<Record<AuditEvent, string>> = {
   'grant.ended': 'grant ended',
   'recheck.passed': 'the IdP vouches for the user',
   'recheck.unanswered': 'the IdP gave no answer about the user',
+  'recheck.in_grace': 'the user goes on without a good answer',
   'recheck.grace_over': 'no good answer about the user for longer than the grace',
   'recheck.ended': 'the IdP no longer vouches for the user',
   'logout.backchannel': 'the IdP ended a session',

@@ -9,7 +9,7 @@ import { Failure } from '../errors.ts'
 import type { AuthorizationPort, PendingAuthorization } from '../interaction/port.ts'
 import type { Audit } from '../observe/audit.ts'
 import type { Accounts } from './accounts.ts'
-import { isDocumentClient } from './clients.ts'
+import { canRefresh, isDocumentClient } from './clients.ts'
 import { outageBehind, outageFailure } from './document-fetch.ts'
 import type { Grants } from './grants.ts'
 import { requireGroups } from './groups.ts'
@@ -17,13 +17,14 @@ import type { Resources } from './resources.ts'
 import { OPENID_SCOPES } from './scopes.ts'
 
 type Interaction = InstanceType<Provider['Interaction']>
+type Client = InstanceType<Provider['Client']>
 
 export interface PortParts {
   readonly resources: Resources
   readonly accounts: Accounts
   readonly grants: Pick<Grants, 'noteSession'>
-  /** Keeps what a later re-check of the user needs. */
-  readonly signedIn: (accountId: string, idp: string, identity: Identity) => Promise<void>
+  /** Keeps what a later re-check of the user needs, for a client that can refresh. */
+  readonly signedIn: (accountId: string, idp: string, identity: Identity, refreshes: boolean) => Promise<void>
   readonly audit: Audit
 }
 
@@ -36,7 +37,7 @@ export function authorizationPort(provider: Provider, parts: PortParts): Authori
         throw cause
       })
       if (interaction.uid !== uid) throw new Failure('flow_expired', 'the address and the cookie name two interactions')
-      return describe(interaction)
+      return describe(interaction, await clientOf(interaction))
     },
 
     async approve(uid) {
@@ -48,7 +49,8 @@ export function authorizationPort(provider: Provider, parts: PortParts): Authori
     async grant(uid, idp, identity) {
       const interaction = await open(uid)
       if (interaction.result?.approved !== true) throw new Failure('flow_expired', 'the client was not approved here')
-      const { client, resource, scopes } = await describe(interaction)
+      const registered = await clientOf(interaction)
+      const { client, resource, scopes } = describe(interaction, registered)
       // Whatever led the browser there, and whatever the configuration said when it left.
       if (resource.idps && !resource.idps.includes(idp)) {
         throw new LoginRefused('not_allowed', `${resource.resource} is not for users of ${idp}`)
@@ -67,7 +69,7 @@ export function authorizationPort(provider: Provider, parts: PortParts): Authori
       try {
         // Before anybody can use the grant, and after it is there: an account without one has no upstream secret.
         if (identity.session !== undefined) await parts.grants.noteSession(grantId, accountId, idp, identity.session)
-        await parts.signedIn(accountId, idp, identity)
+        await parts.signedIn(accountId, idp, identity, canRefresh(registered))
         await persist(interaction)
       } catch (error) {
         // Nobody will come for this grant. Why it came to this counts more than whether it could be deleted.
@@ -116,12 +118,16 @@ export function authorizationPort(provider: Provider, parts: PortParts): Authori
     return interaction
   }
 
-  async function describe({ uid, params, result }: Interaction): Promise<PendingAuthorization> {
+  async function clientOf({ params }: Interaction): Promise<Client> {
     const client = await provider.Client.find(String(params.client_id)).catch((error: unknown) => {
       const outage = outageBehind(error)
       throw outage ? outageFailure(outage) : error
     })
     if (!client) throw new Failure('unknown_client', 'the client was deleted during its authorization request')
+    return client
+  }
+
+  function describe({ uid, params, result }: Interaction, client: Client): PendingAuthorization {
     const resource = resources.named(String(params.resource))
     if (!resource) throw new Failure('request_refused', 'the resource was removed from the configuration meanwhile')
     return {

@@ -8,9 +8,9 @@ import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'o
 import type { Claims, Fetch } from '../adapter.ts'
 import type { Config } from '../config/schema.ts'
 import type { Store } from '../store.ts'
-import { type Accounts, accessTokenClaims, asProviderAccount } from './accounts.ts'
+import { type Account, type Accounts, accessTokenClaims, asProviderAccount } from './accounts.ts'
 import { secretMatches } from './client-secrets.ts'
-import { clientFeatures, clientMetadataRules, introspectionClients } from './clients.ts'
+import { canRefresh, clientFeatures, clientMetadataRules, introspectionClients } from './clients.ts'
 import { groupsFault } from './groups.ts'
 import { ENDPOINTS } from './metadata.ts'
 import { answered, type PersistencePolicy, persistence } from './persistence.ts'
@@ -26,7 +26,9 @@ export interface EngineParts {
   readonly reads: ReadAhead
   readonly accounts: Accounts
   /** Whether a user may go on when a refresh token is used, and who they are by now. */
-  readonly recheck: (accountId: string) => Promise<{ readonly claims?: Claims } | { readonly over: string }>
+  readonly recheck: (account: Account) => Promise<{ readonly claims?: Claims } | { readonly over: string }>
+  /** Told of a user whose client gets its first refresh token next. */
+  readonly connected: (account: Account) => Promise<void>
   /** The kind of record of an account that it reads; read ahead. */
   readonly recheckReads: string | undefined
   readonly codeReplayed: PersistencePolicy['codeReplayed']
@@ -106,11 +108,15 @@ export function buildProvider(parts: EngineParts): Provider {
     async findAccount(ctx, id, token) {
       const account = await answered(accounts.find(id))
       if (!account) return undefined
-      if (!isRefresh(ctx, token)) return withGroups(asProviderAccount(account), token)
+      if (!isRefresh(ctx, token)) {
+        const known = withGroups(asProviderAccount(account), token)
+        if (isFirstUse(ctx, token)) await answered(parts.connected(account))
+        return known
+      }
       // Here, because the library has judged the token by now and spends it next: what fails here costs nobody a token.
       if (!isAllowed(account.idp, token))
         throw new errors.InvalidGrant('the IdP is not allowed for this server any more')
-      const verdict = await answered(parts.recheck(id))
+      const verdict = await answered(parts.recheck(account))
       if ('over' in verdict) throw new errors.InvalidGrant('the identity provider no longer vouches for the user')
       return withGroups(asProviderAccount({ ...account, claims: verdict.claims ?? account.claims }), token)
     },
@@ -119,7 +125,7 @@ export function buildProvider(parts: EngineParts): Provider {
       const wanted = resources.named(String(token.aud))?.claims ?? []
       return { grant_id: token.grantId, ...accessTokenClaims(ctx.oidc.account, wanted) }
     },
-    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    issueRefreshToken: async (_ctx, client) => canRefresh(client),
     expiresWithSession: async () => false,
     rotateRefreshToken: true,
     revokeGrantPolicy: () => true,
@@ -185,6 +191,12 @@ export function buildProvider(parts: EngineParts): Provider {
 function isRefresh({ oidc }: KoaContextWithOIDC, token: unknown): boolean {
   const { kind, consumed } = (token ?? {}) as { kind?: unknown; consumed?: unknown }
   return oidc?.route === 'token' && kind === 'RefreshToken' && consumed === undefined
+}
+
+/** Whether a code is exchanged by a client that gets a refresh token for it. */
+function isFirstUse({ oidc }: KoaContextWithOIDC, token: unknown): boolean {
+  const { kind } = (token ?? {}) as { kind?: unknown }
+  return oidc?.route === 'token' && kind === 'AuthorizationCode' && canRefresh(oidc.client)
 }
 
 /** The path of the issuer without a trailing slash: empty for an issuer at the root of its host. */

@@ -49,6 +49,6 @@ async function dropUnused(store: Store, { kind, unused }: CapacityRules, now: nu
 }
 
 async function dropIfUnused(store: Store, kind: string, clientId: string): Promise<boolean> {
-  const { records: grants } = await store.list({ kind: 'Grant', clientId, limit: 1 })
-  return grants.length === 0 && (await store.delete(kind, clientId))
+  const { records: grants, damaged } = await store.list({ kind: 'Grant', clientId, limit: 1 })
+  return grants.length === 0 && !damaged && (await store.delete(kind, clientId))
 }

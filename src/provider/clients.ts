@@ -2,7 +2,7 @@
  * Who may be a client: the library's settings for dynamic registration (RFC 7591) and Client ID Metadata Documents, on
  * the rules of `registration.ts` and `redirect-uris.ts`, and the servers that may introspect.
  */
-import { type ClientMetadata, type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
+import { type Client, type ClientMetadata, type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
 import type { Config } from '../config/schema.ts'
 import { hashSecret } from './client-secrets.ts'
 import { checkClientIdUrl, checkDocument } from './registration.ts'
@@ -11,6 +11,11 @@ import type { Resources } from './resources.ts'
 /** Whether a client identifies itself by a metadata document. Registered ids are random and hold no colon. */
 export function isDocumentClient(clientId: string): boolean {
   return clientId.startsWith('https://')
+}
+
+/** Whether a client gets refresh tokens: by the grant types that it registered, whatever scopes it asks for. */
+export function canRefresh(client: Pick<Client, 'grantTypeAllowed'> | undefined): boolean {
+  return client?.grantTypeAllowed('refresh_token') === true
 }
 
 export function clientFeatures(config: Config) {

@@ -26,8 +26,18 @@ export interface Ended {
 const SESSION = 'UpstreamSession'
 const PAGE = 100
 
-export function openGrants(store: Store, audit: Audit, lifetime: number, now: () => number): Grants {
-  /** Every record of a kind that an account has. */
+export interface GrantsParts {
+  readonly store: Store
+  readonly audit: Audit
+  /** Milliseconds that a grant lives. */
+  readonly lifetime: number
+  /** Told how many records of a kind were passed over because they cannot be read. Such a grant serves nobody. */
+  readonly damaged: (kind: string, count: number) => void
+  readonly now: () => number
+}
+
+export function openGrants({ store, audit, lifetime, damaged, now }: GrantsParts): Grants {
+  /** Every record of a kind that an account has, and that can be read. */
   async function* recordsOf(kind: string, account: string): AsyncGenerator<StoredRecord> {
     let after: string | undefined
     do {
@@ -37,9 +47,15 @@ export function openGrants(store: Store, audit: Audit, lifetime: number, now: ()
         limit: PAGE,
         ...(after === undefined ? {} : { after }),
       })
+      if (page.damaged) damaged(kind, page.damaged)
       yield* page.records
       after = page.next
     } while (after !== undefined)
+  }
+
+  /** The record of a kind that a grant has, if it can be read. */
+  async function recordOf(kind: string, grantId: string): Promise<StoredRecord | undefined> {
+    return (await store.list({ kind, grantId, limit: 1 })).records[0]
   }
 
   async function end({ id, accountId: account, clientId: client }: StoredRecord, reason: string): Promise<void> {
@@ -49,7 +65,8 @@ export function openGrants(store: Store, audit: Audit, lifetime: number, now: ()
 
   return {
     async any(account) {
-      return (await store.list({ kind: 'Grant', accountId: account, limit: 1 })).records.length > 0
+      const { records, damaged = 0 } = await store.list({ kind: 'Grant', accountId: account, limit: 1 })
+      return records.length + damaged > 0
     },
     async endAll(account, reason) {
       let count = 0
@@ -68,7 +85,7 @@ export function openGrants(store: Store, audit: Audit, lifetime: number, now: ()
       const accounts = new Set<string>()
       let count = 0
       for await (const { id, payload: account } of recordsOf(SESSION, sessionKey(idp, session))) {
-        const grant = await store.get('Grant', id)
+        const grant = await recordOf('Grant', id)
         if (!grant || grant.accountId !== account) continue
         await end(grant, reason)
         accounts.add(account)
@@ -77,7 +94,7 @@ export function openGrants(store: Store, audit: Audit, lifetime: number, now: ()
       if (subject === undefined) return { grants: count, accounts: [...accounts] }
       const account = accountId(idp, subject)
       for await (const grant of recordsOf('Grant', account)) {
-        if (await store.get(SESSION, grant.id)) continue
+        if (await recordOf(SESSION, grant.id)) continue
         await end(grant, reason)
         count += 1
       }

@@ -44,8 +44,8 @@ export interface SealedStore extends Store {
   replace(record: StoredRecord, payload: string): Promise<StoredRecord | undefined>
 }
 
-/** Wraps a store so that only hashes and sealed texts reach it. `get`, `find`, `take` and `list` throw
- * {@link SealBroken} for a record that cannot be opened. */
+/** Wraps a store so that only hashes and sealed texts reach it. `get`, `find` and `take` throw {@link SealBroken} for a
+ * record that cannot be opened; `list` leaves it out and counts it, lest one keeps somebody from all the others. */
 export function sealStore(store: Store & Pick<StoreEngine, 'swap'>, ring: Ring): SealedStore {
   /** What lies in the store of a record that was read: the only proof that it is still the same. */
   const rows = new WeakMap<StoredRecord, StoredRecord>()
@@ -99,6 +99,15 @@ export function sealStore(store: Store & Pick<StoreEngine, 'swap'>, ring: Ring):
     return record
   }
 
+  const openIfWhole = (row: StoredRecord, asked: Readonly<Indexes>): StoredRecord | undefined => {
+    try {
+      return open(row, asked)
+    } catch (error) {
+      if (error instanceof SealBroken) return undefined
+      throw error
+    }
+  }
+
   return {
     put: (record, mode) => ring.writing(() => store.put(seal(record), mode)),
     async get(kind, id) {
@@ -134,7 +143,9 @@ export function sealStore(store: Store & Pick<StoreEngine, 'swap'>, ring: Ring):
         hashed[name] = hashShared(name, value)
       }
       const page = await store.list({ ...query, ...hashed, ...openCursor(ring, query) })
-      return sealCursor(ring, query.kind, { ...page, records: page.records.map((row) => open(row, asked)) })
+      const records = page.records.flatMap((row) => openIfWhole(row, asked) ?? [])
+      const damaged = page.records.length - records.length
+      return sealCursor(ring, query.kind, { ...page, records, ...(damaged === 0 ? undefined : { damaged }) })
     },
     sweep: (limit) => store.sweep(limit),
     count: (kind) => store.count(kind),

@@ -37,6 +37,7 @@ describe('an IdP that gives no answer about a user', () => {
       expect(client.claims.name).to.equal('Ada Lovelace')
       expect(await rechecks(result)).to.equal(1)
       expect(await reading(metrics, 'consulate_grace_refreshes_total{idp="company"}')).to.equal(3)
+      expect(audited(issuer, 'recheck.in_grace')).to.have.length(3)
       expect(audited(issuer, 'recheck.unanswered')[0]).to.include({
         idp: 'company',
         account: client.claims.sub,
@@ -82,7 +83,20 @@ describe('an IdP that gives no answer about a user', () => {
     expect(company.asked).to.deep.equal(['ada'])
   })
 
-  it('is left alone after three silences, until one user tries again', async () => {
+  it('is told of for each refresh that goes on, also when several wait for the same answer', async () => {
+    const { issuer, company } = set
+    const clients = await Promise.all(Array.from({ length: 4 }, () => Connected.by('ada', issuer.url)))
+    issuer.advance(INTERVAL)
+    company.mode = 'error'
+    await Promise.all(clients.map((client) => client.refresh()))
+    expect(company.asked).to.have.length(1)
+    const account = clients[0]?.claims.sub
+    for (const line of audited(issuer, 'recheck.in_grace')) expect(line).to.include({ idp: 'company', account })
+    expect(audited(issuer, 'recheck.in_grace')).to.have.length(4)
+    expect(await reading(metrics, 'consulate_grace_refreshes_total{idp="company"}')).to.equal(4)
+  })
+
+  it('is left alone after three silences, until one user tries again, also beyond the grace', async () => {
     const { issuer, company } = set
     const people = ['ada', 'grace', 'joan', 'mary', 'edith']
     for (const login of people) company.people.set(login, { name: login, groups: [] })
@@ -96,22 +110,66 @@ describe('an IdP that gives no answer about a user', () => {
     issuer.advance(BACK_OFF)
     for (const client of clients) expect((await client.refresh()).status).to.equal(200)
     expect(company.asked).to.have.members([...people.slice(0, 3), ...people])
+    company.mode = 'down'
+    issuer.advance(GRACE)
+    for (const client of clients) expect((await client.refresh()).body.error).to.equal('invalid_grant')
+    expect(company.asked).to.have.length(3 + 5 + 3)
+  })
+
+  it('about three users, and one about others, is left alone for none of them', async () => {
+    const { issuer, company } = set
+    const people = ['ada', 'grace', 'joan', 'mary']
+    for (const login of people) company.people.set(login, { name: login, groups: [] })
+    const clients = await Promise.all(people.map((login) => Connected.by(login, issuer.url)))
+    issuer.advance(INTERVAL)
+    for (const login of people) Object.assign(company.people.get(login) ?? {}, { limited: login !== 'mary' })
+    for (const client of clients) expect((await client.refresh()).status).to.equal(200)
+    expect(company.asked).to.deep.equal(people)
+    expect([await rechecks('unavailable'), await rechecks('passed')]).to.deep.equal([3, 1])
+    expect(await rechecks('skipped')).to.equal(undefined)
+  })
+
+  it('about somebody who keeps it from answering lets them go on for the grace and no longer', async () => {
+    const { issuer, company } = set
+    const [client, other] = [await Connected.by('ada', issuer.url), await Connected.by('grace', issuer.url)]
+    Object.assign(company.people.get('ada') ?? {}, { limited: true })
+    for (let passed = INTERVAL; passed < GRACE; passed += INTERVAL) {
+      issuer.advance(INTERVAL)
+      expect((await client.refresh()).status).to.equal(200)
+      expect((await other.refresh()).status).to.equal(200)
+    }
+    issuer.advance(INTERVAL)
+    const before = company.asked.length
+    for (let use = 0; use < 3; use += 1) expect((await client.refresh()).body.error).to.equal('invalid_grant')
+    expect(company.asked.length - before).to.equal(1)
+    expect((await other.refresh()).status).to.equal(200)
+    // Nor does a new sign-in help, since the IdP does not vouch for them there either.
+    await Connected.by('ada', issuer.url).then(
+      () => expect.fail('signed in'),
+      () => undefined,
+    )
   })
 
   it('ends the access when the grace is over, and gives it back with the first good answer', async () => {
     const { issuer, company } = set
     const client = await Connected.by('ada', issuer.url)
     company.mode = 'down'
-    issuer.advance(GRACE - 60_000)
-    expect((await client.refresh()).status).to.equal(200)
-    issuer.advance(60_000)
-    for (let use = 0; use < 2; use += 1) {
+    for (let passed = INTERVAL; passed < GRACE; passed += INTERVAL) {
+      issuer.advance(INTERVAL)
+      expect((await client.refresh()).status).to.equal(200)
+    }
+    issuer.advance(INTERVAL)
+    const before = company.asked.length
+    for (let use = 0; use < 3; use += 1) {
       const { status, body } = await client.refresh()
       expect([status, body.error]).to.deep.equal([400, 'invalid_grant'])
     }
     expect(audited(issuer, 'recheck.grace_over')[0]).to.include({ idp: 'company', account: client.claims.sub })
-    // The token was not spent, and the IdP is asked at each use by now.
+    // Not at each use, and not after the long pause that it had come to.
+    expect(company.asked.length - before).to.equal(1)
     company.mode = 'up'
+    issuer.advance(BACK_OFF)
+    // The token was not spent.
     expect((await client.refresh()).status).to.equal(200)
   })
 
@@ -123,6 +181,7 @@ describe('an IdP that gives no answer about a user', () => {
     strict.issuer.advance(INTERVAL)
     expect((await client.refresh()).body.error).to.equal('invalid_grant')
     strict.company.mode = 'up'
+    strict.issuer.advance(BACK_OFF)
     expect((await client.refresh()).status).to.equal(200)
     await strict.stop()
   })

@@ -89,6 +89,17 @@ describe('a user is checked again at the IdP', () => {
     }
   })
 
+  it('and a name that no token can carry keeps nobody’s groups from being renewed', async () => {
+    const { issuer, company } = set
+    company.people.set('ada', { name: `\u0000${'A'.repeat(300)}`, groups: ['engineering'] })
+    const client = await Connected.by('ada', issuer.url)
+    expect(client.claims.name).to.equal('A'.repeat(256))
+    company.people.set('ada', { name: `${'B'.repeat(300)}`, groups: [] })
+    issuer.advance(INTERVAL)
+    await goesOn(client)
+    expect(client.claims).to.deep.include({ name: 'B'.repeat(256), groups: [] })
+  })
+
   it('and a new sign-in counts as one, with its own secret and claims', async () => {
     const { issuer, company } = set
     const before = await Connected.by('ada', issuer.url)

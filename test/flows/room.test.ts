@@ -28,6 +28,24 @@ describe('registration', () => {
     await full.close()
     expect([kept.status, dropped.status, open.status]).to.deep.equal([200, 400, 303])
   })
+
+  it('drops no client that is in use because one of its grants is damaged', async () => {
+    const full = await startIssuer({
+      config: (defaults) => ({
+        ...defaults,
+        registration: { maxClients: 1 },
+        tokens: { grantSeconds: 7200, refreshTokenSeconds: 3600 },
+      }),
+    })
+    const client = await register(full.url)
+    for (let grant = 0; grant < 2; grant += 1) await obtainTokens(full.url, client)
+    const [row] = (await full.store.list({ kind: 'Grant', limit: 1 })).records
+    if (row) await full.store.put({ ...row, payload: `${row.payload.slice(0, -8)}AAAAAAAA` }, 'update')
+    full.advance(20 * 60_000)
+    const { status } = await postJson(`${full.url}/register`, { redirect_uris: ['https://a.example/'] })
+    await full.close()
+    expect(status).to.equal(503)
+  })
 })
 
 describe('an issuer that another program embeds', () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { z } from 'zod'
 import { defineAdapter } from '../../src/adapter.ts'
 import type { Page } from '../../src/demo/driver.ts'
-import { type Registered, register } from '../support/client.ts'
+import { postForm, type Registered, register } from '../support/client.ts'
 import { approve, openConsent } from '../support/consent.ts'
 import { startIssuer, type TestIssuer } from '../support/issuer.ts'
 
@@ -15,6 +15,7 @@ describe('a sign-in at an IdP that never comes to an end', () => {
     open: ({ at }) => ({
       start: async () => (at === 'start' ? never() : { kind: 'form', title: 'Slow sign-in', fields: [] }),
       finish: () => never(),
+      loggedOut: () => never(),
     }),
   })
   const issuers: TestIssuer[] = []
@@ -35,6 +36,17 @@ describe('a sign-in at an IdP that never comes to an end', () => {
       expect(JSON.stringify(issuer.logged)).to.include('the adapter took longer than')
     })
   }
+
+  it('is 503 for a logout token that the adapter never comes to an end with, and the token may come again', async () => {
+    const issuer = await startIssuer({
+      adapters: [slow],
+      config: (defaults) => ({ ...defaults, idps: [{ id: 'slow', type: 'slow', name: 'Slow', at: 'finish' }] }),
+    })
+    issuers.push(issuer)
+    const { status } = await postForm(`${issuer.url}/backchannel-logout/slow`, { logout_token: 'any' })
+    expect(status).to.equal(503)
+    expect(JSON.stringify(issuer.logged)).to.include('the adapter took longer than')
+  })
 
   async function endOf(issuer: TestIssuer, client: Registered): Promise<Page> {
     const consent = await openConsent(issuer.url, client)

@@ -41,14 +41,14 @@ describe('an adapter that is asked about a user', () => {
   for (const reason of ['denied', 'not_allowed', 'unavailable', 'invalid'] as const) {
     it(`is taken at its word when it says ${reason}`, async () => {
       const cause = new LoginRefused(reason, 'for the log')
-      expect(await ask(adapter(() => Promise.reject(cause)))).to.deep.equal({ result: reason, cause })
+      expect(await ask(adapter(() => Promise.reject(cause)))).to.deep.include({ result: reason, cause })
     })
   }
 
   it('hands on a secret that was renewed before something failed', async () => {
     const cause = new LoginRefused('unavailable', 'for the log', { secret: 'renewed' })
     const refused = await ask(adapter(() => Promise.reject(cause)))
-    expect(refused).to.deep.equal({ result: 'unavailable', cause, secret: 'renewed' })
+    expect(refused).to.deep.include({ result: 'unavailable', cause, secret: 'renewed' })
     const claims = { groups: 'none' }
     const unfit = await ask(adapter(async () => ({ subject: 'ada', claims, secret: 'renewed' })))
     expect(unfit).to.deep.include({ result: 'invalid', secret: 'renewed' })

@@ -32,6 +32,9 @@ function labWith(changes: Partial<Standing>, refresh = true) {
       return known
     },
     begin: unused,
+    found: unused,
+    keep: unused,
+    settle: unused,
     async change() {
       leased += 1
       throw new Error('the question is not asked here')
@@ -59,7 +62,12 @@ function labWith(changes: Partial<Standing>, refresh = true) {
     apart: (work) => work(),
     now: Date.now,
   })
-  return { verdict: () => recheck.check('account'), looks: () => looks, leased: () => leased, done }
+  return {
+    verdict: () => recheck.check({ id: 'account', idp: 'idp', subject: 'ada', claims: {} }),
+    looks: () => looks,
+    leased: () => leased,
+    done,
+  }
 }
 
 describe('a process that asks about a user and dies', () => {

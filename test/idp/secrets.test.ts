@@ -1,12 +1,17 @@
 import { expect } from 'chai'
-import { openSecrets, type Secrets } from '../../src/idp/secrets.ts'
+import { openSecrets, SECRET_KIND, type Secrets } from '../../src/idp/secrets.ts'
 import type { StoreEngine } from '../../src/store.ts'
 import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
+import { SealBroken, type SealedStore } from '../../src/stores/seal.ts'
 import { temporaryFolder, withSeal } from '../stores/support.ts'
+
+const LIFETIME = 2 * 3_600_000
+const PENDING = 900_000
 
 describe('what is known of a user at the IdP', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>
   let engine: StoreEngine
+  let sealed: SealedStore
   let secrets: Secrets
   let later = 0
 
@@ -16,15 +21,26 @@ describe('what is known of a user at the IdP', () => {
     const store = await withSeal(engine, 'a secret of the tests, thirty-two characters or more')
     const began = Date.now()
     later = 0
-    secrets = openSecrets(store, store, 60_000, () => began + later)
+    sealed = store
+    secrets = openSecrets({
+      store,
+      reads: store,
+      lifetime: LIFETIME,
+      damaged: (_account, error) => error instanceof SealBroken,
+      now: () => began + later,
+    })
   })
   afterEach(async () => {
     await engine.close()
     await folder.remove()
   })
 
+  const begin = (secret?: string, refreshes = true) => {
+    const identity = { subject: 'ada', claims: { name: 'Ada King' }, ...(secret === undefined ? {} : { secret }) }
+    return secrets.begin('account', 'idp', identity, refreshes)
+  }
   const signIn = async (secret: string) => {
-    await secrets.begin('account', 'idp', { subject: 'ada', claims: {}, secret })
+    await begin(secret)
     const known = await secrets.fresh('account')
     if (!known) throw new Error('nothing is known')
     return known
@@ -40,10 +56,10 @@ describe('what is known of a user at the IdP', () => {
     expect(await secrets.fresh('account')).to.equal(undefined)
   })
 
-  it('outlives a sign-in without a secret, for as long as what that one granted', async () => {
+  it('outlives a sign-in without a secret', async () => {
     const before = await signIn('first')
     later = 30_000
-    await secrets.begin('account', 'idp', { subject: 'ada', claims: { name: 'Ada King' } })
+    await begin()
     const known = await secrets.fresh('account')
     // Under the same `signIn`: a check that is under way may hold the secret that is good from now on.
     expect(known?.standing).to.deep.include({
@@ -63,5 +79,104 @@ describe('what is known of a user at the IdP', () => {
     await secrets.forget('account', now.standing.signIn)
     expect(await secrets.change(now, now.standing)).to.equal(undefined)
     expect(await secrets.fresh('account')).to.equal(undefined)
+  })
+
+  it('is not lost to a sign-in without a secret, whoever renews it at that moment', async () => {
+    const before = await signIn('first')
+    const get = sealed.get.bind(sealed)
+    sealed.get = async (kind, id) => {
+      const read = await get(kind, id)
+      sealed.get = get
+      await secrets.settle(before, { ...before.standing, secret: 'renewed' })
+      return read
+    }
+    await begin()
+    const known = await secrets.fresh('account')
+    expect(known?.standing).to.deep.include({ signIn: before.standing.signIn, secret: 'renewed' })
+  })
+
+  it('is nothing when the client of the sign-in can never use it, unless another one does', async () => {
+    await begin('first', false)
+    expect(await secrets.fresh('account')).to.equal(undefined)
+    await signIn('second')
+    await begin('third', false)
+    expect((await secrets.fresh('account'))?.standing.secret).to.equal('third')
+  })
+
+  it('is kept shortly until the code is used, and then as long as a refresh token can live', async () => {
+    const began = await signIn('first')
+    const start = began.standing.goodAt
+    expect(began.record.expiresAt).to.equal(start + PENDING)
+    await secrets.keep('account')
+    const kept = await secrets.fresh('account')
+    expect(kept?.standing).to.deep.equal(began.standing)
+    expect(kept?.record.expiresAt).to.be.within(start + LIFETIME, start + 1.25 * LIFETIME)
+    // A code that nobody uses does not take it from those who have one.
+    await signIn('second')
+    expect((await secrets.fresh('account'))?.record.expiresAt).to.equal(kept?.record.expiresAt)
+  })
+
+  it('lives on with every good check, and its end is written a few times only', async () => {
+    await signIn('first')
+    await secrets.keep('account')
+    const ends = new Set<number | undefined>()
+    for (let check = 1; check <= 40; check += 1) {
+      later = check * (LIFETIME / 40)
+      const known = await secrets.fresh('account')
+      if (!known) throw new Error('the record is gone')
+      const goodAt = known.standing.goodAt + LIFETIME / 40
+      expect(await secrets.settle(known, { ...known.standing, goodAt })).to.equal(true)
+      const { record } = (await secrets.fresh('account')) ?? {}
+      expect(record?.expiresAt).to.be.at.least(goodAt + LIFETIME)
+      ends.add(record?.expiresAt)
+    }
+    expect(ends.size).to.be.within(6, 10)
+    // A check without an answer makes it live no longer.
+    const known = await secrets.fresh('account')
+    if (!known) throw new Error('the record is gone')
+    later += LIFETIME / 2
+    await secrets.settle(known, { ...known.standing, failures: 1 })
+    expect((await secrets.fresh('account'))?.record.expiresAt).to.equal(known.record.expiresAt)
+  })
+
+  it('gets a new end without losing what others write at that moment', async () => {
+    const before = await signIn('first')
+    const put = sealed.put.bind(sealed)
+    let others: Promise<unknown> | undefined
+    sealed.put = async (record, mode) => {
+      sealed.put = put
+      others = begin('second')
+      expect(await secrets.change(before, { ...before.standing, secret: 'lost' })).to.equal(undefined)
+      return put(record, mode)
+    }
+    await secrets.keep('account')
+    await others
+    expect((await secrets.fresh('account'))?.standing.secret).to.equal('second')
+    expect((await secrets.fresh('account'))?.record.expiresAt).to.be.at.least(before.standing.goodAt + LIFETIME)
+  })
+
+  it('is not kept from others by a process that died while it gave it a new end', async () => {
+    await signIn('first')
+    const { put } = sealed
+    sealed.put = () => Promise.reject(new Error('the process died'))
+    await secrets.keep('account').catch(() => undefined)
+    sealed.put = put
+    later = 2001
+    await secrets.keep('account')
+    const known = await secrets.fresh('account')
+    expect(known?.standing).to.include({ secret: 'first' }).and.not.have.property('heldUntil')
+  })
+
+  it('is nothing when the record is damaged, which is in nobody’s way', async () => {
+    await signIn('first')
+    const [row] = (await engine.list({ kind: SECRET_KIND, limit: 1 })).records
+    if (!row) throw new Error('no record')
+    const damage = () => engine.put({ ...row, payload: `${row.payload.slice(0, -8)}AAAAAAAA` }, 'upsert')
+    await damage()
+    expect(await secrets.fresh('account')).to.equal(undefined)
+    await damage()
+    await secrets.forget('account', 'one')
+    await damage()
+    expect((await signIn('second')).standing.secret).to.equal('second')
   })
 })

@@ -15,6 +15,8 @@ export interface Person {
   /** Undefined when the company does not tell them. */
   groups: string[] | undefined
   disabled?: boolean
+  /** The company answers, but nothing about this person: they sent it too many requests. */
+  limited?: boolean
   /** Answers under another name. */
   becomes?: string
 }
@@ -104,6 +106,7 @@ export class Company {
             throw new LoginRefused('unavailable', `the company answered ${response.status}`, renewed)
           }
           if (response.status === 400) throw new LoginRefused('denied', 'invalid_grant')
+          if (response.status === 403) throw new LoginRefused('unavailable', 'too many requests of this user')
           return (await response.json()) as Identity
         }
         return {
@@ -165,6 +168,7 @@ export class Company {
     if (this.mode === 'cut') return void res.end('{"subject":"')
     const person = this.people.get(login ?? '')
     if (!login || !person || person.disabled) return void res.writeHead(400).end('{"error":"invalid_grant"}')
+    if (person.limited) return void res.writeHead(403).end('{}')
     // Used once: the next answer holds the only one that is still good.
     this.#live.delete(secret)
     const next = `upstream-secret-${randomUUID()}`
