@@ -43,7 +43,7 @@ import { buildServer } from './server.ts'
 import { openSessions } from './sessions.ts'
 import type { StoreEngine } from './store.ts'
 import { refuseHalfImported } from './stores/move/marker.ts'
-import { asOneRequest, patient } from './stores/patience.ts'
+import { asOneRequest, patience, patient } from './stores/patience.ts'
 import { Ring } from './stores/ring.ts'
 import { sealStore } from './stores/seal.ts'
 import { startUpkeep } from './stores/upkeep.ts'
@@ -131,6 +131,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     accounts,
     recheck: recheck.check,
     connected: recheck.connected,
+    patience,
     codeReplayed: sessions.codeReplayed,
     recheckReads: config.sessions.recheckSeconds > 0 ? SECRET_KIND : undefined,
     resources,

@@ -15,6 +15,8 @@ export interface StoredRecord {
   readonly expiresAt?: number
   /** Set by `consume`, never by `put`. */
   readonly consumedAt?: number
+  /** How often it was consumed again; see {@link Reuse}. Set by `consume`, never by `put`; absent for never. */
+  readonly reused?: number
   /** The grant this record lives and dies with; see `deleteGrant`. */
   readonly grantId?: string
   readonly clientId?: string
@@ -83,10 +85,7 @@ export interface Store {
 }
 
 /** A record just as an engine keeps it, expired or not. */
-export interface StoredRow extends StoredRecord {
-  /** How often it was consumed again; see {@link Reuse}. */
-  readonly reused?: number
-}
+export type StoredRow = StoredRecord
 
 export interface RowPage {
   readonly rows: readonly StoredRow[]

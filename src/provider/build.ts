@@ -32,6 +32,7 @@ export interface EngineParts {
   /** The kind of record of an account that it reads; read ahead. */
   readonly recheckReads: string | undefined
   readonly codeReplayed: PersistencePolicy['codeReplayed']
+  readonly patience: PersistencePolicy['patience']
   readonly resources: Resources
   /** Private signing keys: ES256 first, then RS256. */
   readonly jwks: JSONWebKeySet
@@ -56,6 +57,7 @@ export function buildProvider(parts: EngineParts): Provider {
       refreshReuse: config.tokens.refreshReuseSeconds * 1000,
       unusedClient: config.registration.unusedSeconds * 1000,
       refreshNeeds: parts.recheckReads,
+      patience: parts.patience,
       codeReplayed: parts.codeReplayed,
       now: parts.now,
     }),

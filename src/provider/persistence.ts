@@ -10,7 +10,7 @@ import { isStoreUnavailable, type PutMode, type Store, type StoredRecord } from 
 import { withHashedSecret } from './client-secrets.ts'
 import { presentedToken } from './presented-token.ts'
 import type { ReadAhead } from './read-ahead.ts'
-import { type Rotation, rotation } from './rotation.ts'
+import { type Patience, type Rotation, refreshRotation } from './refresh-rotation.ts'
 
 export interface PersistencePolicy {
   /** Milliseconds a spent refresh token may be used once more. */
@@ -19,12 +19,14 @@ export interface PersistencePolicy {
   readonly unusedClient: number
   /** A kind of which an account has a record that each use of its refresh tokens needs. */
   readonly refreshNeeds?: string | undefined
+  readonly patience: Patience
   /** Told of a code that was used twice, whose grant has just ended. */
   readonly codeReplayed: (code: StoredRecord) => void
   readonly now: () => number
 }
 
-/** Models that are written once and never again, so that a late write cannot bring back a revoked one. */
+/** Models that are written once and never again, so that a late write cannot bring back a revoked one. So are refresh
+ * tokens, by their rotation. */
 const WRITTEN_ONCE = new Set(['AuthorizationCode', 'Grant', 'Client', 'ReplayDetection'])
 
 /** What a token request presents, by grant type: the model and the parameter that is its id. */
@@ -34,7 +36,8 @@ const PRESENTED: Readonly<Record<string, readonly [model: string, parameter: str
 }
 
 export function persistence(store: Store, reads: ReadAhead, policy: PersistencePolicy): (model: string) => Adapter {
-  const refreshTokens = rotation(store, { within: policy.refreshReuse, times: 1 })
+  const { patience, refreshReuse, now } = policy
+  const refreshTokens = refreshRotation({ store, patience, reuse: { within: refreshReuse, times: 1 }, now })
   return (model) => {
     if (model === 'Session') return new NoSessions()
     if (model === 'AccessToken') return new PresentedAccessTokens(store)
@@ -81,6 +84,7 @@ class StoredModel implements Adapter {
     if (this.#model === 'Client') this.#readPresented()
     const record = await answered(this.#reads.get(this.#model, id))
     const payload = this.#payload(record)
+    if (this.#model === 'RefreshToken' && Provider.ctx?.oidc?.route === 'token') this.#refreshTokens.look(record)
     if (this.#model === 'AuthorizationCode' || this.#model === 'RefreshToken') {
       refuseOtherResource(payload?.resource)
       if (Provider.ctx?.oidc?.route === 'token') this.#readOwners(record)
@@ -113,7 +117,7 @@ class StoredModel implements Adapter {
     return this.#payload(await answered(this.#store.find(this.#model, 'userCode', userCode)))
   }
 
-  /** @throws {errors.InvalidGrant} when another request spent it first. */
+  /** @throws {errors.InvalidGrant} when another request spent it first; for a refresh token the write of the next one does */
   async consume(id: string): Promise<void> {
     if (this.#model === 'RefreshToken') return this.#refreshTokens.begin(id)
     if ((await answered(this.#store.consume(this.#model, id))) === 'first') return

@@ -27,6 +27,19 @@ export function asOneRequest<T>(work: () => T): T {
   return requests.run({ spent: 0, running: 0, since: 0 }, work)
 }
 
+/** Of the request being answered; without one it is whole. */
+export const patience = {
+  /** Waits for what the store does for another request, as for the store itself. @throws {StoreUnavailable} in time */
+  wait: <T>(work: () => Promise<T>): Promise<T> => ask(work),
+  /** Milliseconds that are left of it. */
+  left(): number {
+    const request = requests.getStore()
+    if (!request) return PATIENCE_MS
+    const running = request.running === 0 ? 0 : performance.now() - request.since
+    return Math.max(0, PATIENCE_MS - request.spent - running)
+  },
+}
+
 export function patient(store: SealedStore): SealedStore {
   return {
     put: (record, mode) => ask(() => store.put(record, mode)),

@@ -94,6 +94,7 @@ export function sealStore(store: Store & Pick<StoreEngine, 'swap'>, ring: Ring):
       kind: row.kind,
       ...(row.expiresAt === undefined ? {} : { expiresAt: row.expiresAt }),
       ...(row.consumedAt === undefined ? {} : { consumedAt: row.consumedAt }),
+      ...(row.reused === undefined ? {} : { reused: row.reused }),
     }
     rows.set(record, row)
     return record

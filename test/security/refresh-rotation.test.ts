@@ -18,16 +18,20 @@ describe('the rotation of a refresh token', () => {
   let client: Registered
   let token: string
   let before: (call: Call) => Promise<void> | void
+  /** The verb that fails. */
+  let away: string | undefined
   let calls: Call[] = []
 
   beforeEach(async () => {
     before = () => undefined
+    away = undefined
     issuer = await startIssuer({
       store: (store) =>
         observed(store, async (verb, first) => {
           // A record that is written, or the kind of one.
           const call = { verb, kind: (first as { kind?: unknown } | undefined)?.kind ?? first }
           calls.push(call)
+          if (verb === away) throw new StoreUnavailable('the engine is away')
           await before(call)
         }),
     })
@@ -85,13 +89,49 @@ describe('the rotation of a refresh token', () => {
     expect(await tokens()).to.equal(0)
   })
 
-  it('refuses a token that cannot be deleted after it was refused, and that one is good for nobody', async () => {
+  it('is refused also when what was written for it cannot be deleted', async () => {
+    away = 'delete'
+    holdTheFirst(() => undefined)
+    expect((await burst()).slice(0, 3)).to.deep.equal([200, 200, 400])
+    expect(calls.some(({ verb }) => verb === 'delete')).to.equal(true)
+  })
+
+  it('writes nothing for a token of which no use is left', async () => {
     await use()
     await use()
-    before = ({ verb }) => {
-      if (verb === 'delete') throw new StoreUnavailable('the engine is away')
+    calls.length = 0
+    expect([await use(), await use()]).to.deep.equal([400, 400])
+    expect(new Set(calls.map(({ verb }) => verb))).to.deep.equal(new Set(['get']))
+  })
+
+  it('of one token does not wait for that of another', async () => {
+    const other = await register(issuer.url)
+    const { refresh_token } = await obtainTokens(issuer.url, other)
+    let status = 0
+    before = async ({ verb }) => {
+      if (verb !== 'consume') return
+      before = () => undefined
+      status = (await refresh(issuer.url, other, refresh_token)).status
     }
-    expect(await use()).to.equal(400)
+    expect([await use(), status]).to.deep.equal([200, 200])
+  })
+
+  it('waits for another one no longer than for the store itself', async () => {
+    before = async ({ verb }) => {
+      if (verb === 'put' || verb === 'consume') await sleep(1100)
+    }
+    expect(await Promise.all(Array.from({ length: 4 }, use))).to.have.members([200, 503, 503, 503])
+    before = () => undefined
+    expect([await use(), await use()]).to.deep.equal([200, 400])
+  })
+
+  it('does not spend a token when hardly any time is left to say so', async () => {
+    before = () => sleep(700)
+    expect(await use()).to.equal(503)
+    before = () => undefined
+    // Spent, it would end the grant by now.
+    issuer.advance(61_000)
+    expect([await use(), await use(), await use()]).to.deep.equal([200, 200, 400])
   })
 
   it('is done twice for a burst of requests, and asks the store little more often', async () => {
@@ -100,7 +140,7 @@ describe('the rotation of a refresh token', () => {
     expect(statuses.slice(0, 3)).to.deep.equal([200, 200, 400])
     expect(statuses.at(-1)).to.equal(400)
     expect(await tokens()).to.equal(3)
-    expect([asked('consume'), asked('put')].every((count) => count < BURST / 2)).to.equal(true)
+    expect([asked('put'), asked('consume')]).to.deep.equal([3, 3])
   })
 
   it('is not refused to a burst of requests when the store goes away under it', async () => {
@@ -108,5 +148,10 @@ describe('the rotation of a refresh token', () => {
     expect(new Set(await burst())).to.deep.equal(new Set([503]))
     expect(asked('consume')).to.equal(1)
     expect([await use(), await use(), await use()]).to.deep.equal([200, 200, 400])
+  })
+
+  it('goes on for the others when one of a burst of requests breaks by itself', async () => {
+    holdTheFirst(() => Promise.reject(new Error('a defect')))
+    expect(await burst()).to.include.members([200, 200, 400, 500])
   })
 })

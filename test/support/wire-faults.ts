@@ -15,8 +15,8 @@ export interface WireFaults {
   doubt(command: string, error: WireError): void
   /** Answers each such command with bytes that are no message. */
   garble(command: string): void
-  /** Passes the next such command on, and ends its connection in place of the answer. */
-  lose(command: string, when?: WireError['when']): void
+  /** Passes the next such commands on, and ends their connections in place of the answers. */
+  lose(command: string, loss?: Loss): void
   /** How often a fault was shown. */
   readonly shown: number
   close(): Promise<void>
@@ -29,10 +29,20 @@ export interface WireError {
   readonly when?: (command: BSON.Document) => boolean
 }
 
-type Kind = 'refuse' | 'doubt' | 'garble' | 'lose'
+export interface Loss {
+  /** Only commands on which it says so. */
+  readonly when?: (command: BSON.Document) => boolean
+  /** How many; one by default. */
+  readonly times?: number
+  /** Happens after the command was done and before its connection ends. */
+  readonly meanwhile?: () => Promise<unknown>
+}
+
+type Kind = 'refuse' | 'doubt' | 'garble'
 
 export async function wireFaults(target: { host: string; port: number }): Promise<WireFaults> {
   const faults = new Map<string, { readonly kind: Kind; readonly error: WireError }>()
+  const losses = new Map<string, Loss>()
   const pairs = new SocketPairs()
   let shown = 0
 
@@ -40,13 +50,21 @@ export async function wireFaults(target: { host: string; port: number }): Promis
     const far = connect(target)
     /** Requests whose answers are to be changed. */
     const doubted = new Map<number, WireError>()
-    const lost = new Set<number>()
+    const lost = new Map<number, Loss>()
     pairs.tie(near, far)
     near.on(
       'data',
       framed((message) => {
         const command = bodyOf(message)
         const [name = ''] = Object.keys(command ?? {})
+        const loss = losses.get(name)
+        if (command && loss && (loss.when?.(command) ?? true)) {
+          shown += 1
+          const { times = 1 } = loss
+          if (times > 1) losses.set(name, { ...loss, times: times - 1 })
+          else losses.delete(name)
+          lost.set(message.readInt32LE(4), loss)
+        }
         const fault = command && faults.get(name)
         if (!fault || !(fault.error.when?.(command) ?? true)) {
           far.write(message)
@@ -56,8 +74,7 @@ export async function wireFaults(target: { host: string; port: number }): Promis
         if (fault.kind === 'garble') near.write(Buffer.alloc(64, 0x5a))
         else if (fault.kind === 'refuse') near.write(messageOf(0, message.readInt32LE(4), refusal(fault.error)))
         else {
-          if (fault.kind === 'doubt') doubted.set(message.readInt32LE(4), fault.error)
-          else if (faults.delete(name)) lost.add(message.readInt32LE(4))
+          doubted.set(message.readInt32LE(4), fault.error)
           far.write(message)
         }
       }),
@@ -66,8 +83,9 @@ export async function wireFaults(target: { host: string; port: number }): Promis
       'data',
       framed((message) => {
         const answered = message.readInt32LE(8)
-        if (lost.has(answered)) {
-          near.destroy()
+        const loss = lost.get(answered)
+        if (loss) {
+          void Promise.resolve(loss.meanwhile?.()).finally(() => near.destroy())
           return
         }
         const error = doubted.get(answered)
@@ -79,13 +97,12 @@ export async function wireFaults(target: { host: string; port: number }): Promis
   })
   const port = await listenAnywhere(server)
   const set = (kind: Kind) => (command: string, error: WireError) => void faults.set(command, { kind, error })
-  const unnamed = { code: 0, codeName: '' }
   return {
     port,
     refuse: set('refuse'),
     doubt: set('doubt'),
-    garble: (command) => set('garble')(command, unnamed),
-    lose: (command, when) => set('lose')(command, { ...unnamed, ...(when && { when }) }),
+    garble: (command) => set('garble')(command, { code: 0, codeName: '' }),
+    lose: (command, loss = {}) => void losses.set(command, loss),
     get shown() {
       return shown
     },

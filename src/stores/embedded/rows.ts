@@ -1,6 +1,6 @@
 /** How a record lies in a row of the embedded store. */
 import { isUtf8 } from 'node:buffer'
-import type { StoredRecord, StoredRow } from '../../store.ts'
+import type { StoredRecord } from '../../store.ts'
 import { text, fromText as toText } from '../text.ts'
 import type { Row, Value } from './driver.ts'
 
@@ -67,18 +67,13 @@ export function toRecord(row: Row): StoredRecord {
   }
   if (typeof row.expires_at === 'number') record.expiresAt = row.expires_at
   if (typeof row.consumed_at === 'number') record.consumedAt = row.consumed_at
+  if (typeof row.reused === 'number' && row.reused > 0) record.reused = row.reused
   if (row.grant_id !== null) record.grantId = fromText(row.grant_id)
   if (row.client_id !== null) record.clientId = fromText(row.client_id)
   if (row.account_id !== null) record.accountId = fromText(row.account_id)
   if (row.uid !== null) record.uid = fromText(row.uid)
   if (row.user_code !== null) record.userCode = fromText(row.user_code)
   return record
-}
-
-/** With what only `scan` tells. */
-export function toRow(row: Row): StoredRow {
-  const record = toRecord(row)
-  return row.reused === 0 || row.reused === undefined ? record : { ...record, reused: Number(row.reused) }
 }
 
 function optional(value: string | undefined): string | null {

@@ -1,7 +1,7 @@
 /** The upkeep of the embedded store, as SQL: sweeping, giving space back, and the verbs of `StoreEngine`. */
 import type { RowPage, StoredRow, StoreSize } from '../../store.ts'
 import { text } from '../text.ts'
-import { COLUMNS, FIELDS, fields, toRow } from './rows.ts'
+import { COLUMNS, FIELDS, fields, toRecord } from './rows.ts'
 import type { Sql } from './sql.ts'
 
 /** Pages given back to the file system by one sweep: 1 MB, some five milliseconds, and more than one sweep frees. */
@@ -21,7 +21,7 @@ export function scan(sql: Sql, limit: number, after: string | undefined): RowPag
   const from = after === undefined ? 0 : Number(after)
   if (!Number.isSafeInteger(from)) throw new RangeError('scan: `after` is not a cursor of this store')
   const found = sql.all(`SELECT ${COLUMNS} FROM records WHERE row > ? ORDER BY row LIMIT ?`, from, limit)
-  const rows = found.map(toRow)
+  const rows = found.map(toRecord)
   return found.length === limit ? { rows, next: String(found.at(-1)?.row) } : { rows }
 }
 

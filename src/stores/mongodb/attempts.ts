@@ -3,12 +3,12 @@
  * repeats some; here is what holds around all of them.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MongoNetworkError } from 'mongodb'
+import { MongoNetworkError, MongoNetworkTimeoutError, MongoServerError } from 'mongodb'
 import { StoreUnavailable } from '../../store.ts'
 
 /**
- * When a verb is begun again. `always`: it only reads, or knows its own work when it meets it. `unsent`: only when nothing
- * of it can have reached the server. `never`: the driver itself may have sent it twice by then, so that nobody can tell.
+ * When a verb is begun again. `always`: it only reads, or knows its own work when it meets it. `unsent`: only when the
+ * command that failed cannot have reached the server. `never`: the driver itself may have sent it twice by then, so that nobody can tell.
  */
 export type Repetition = 'always' | 'unsent' | 'never'
 
@@ -33,8 +33,15 @@ export async function attempts<T>(verb: (attempt: number) => Promise<T>, repetit
   }
 }
 
+/** What a server answers that shuts down, steps down or recovers: another one, or the next one here, will do it. */
+const IN_TRANSITION: ReadonlySet<unknown> = new Set([91, 189, 10_107, 11_600, 11_602, 13_435, 13_436])
+
 function mayRepeat(error: unknown, repetition: Repetition): boolean {
-  if (repetition === 'always') return error instanceof MongoNetworkError
+  if (repetition === 'always') {
+    // After a timeout there is no time left, and what was sent may still be done.
+    if (error instanceof MongoNetworkError) return !(error instanceof MongoNetworkTimeoutError)
+    return error instanceof MongoServerError && IN_TRANSITION.has(error.code)
+  }
   // When a connection breaks, the driver empties its pool and fails also who only waits for a connection.
   return repetition === 'unsent' && (error as Error).name === 'MongoPoolClearedError'
 }

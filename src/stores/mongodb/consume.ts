@@ -12,11 +12,12 @@ export async function consume(
   const first = await records.updateOne({ _id, at: { $exists: false }, ...alive(at) }, { $set: { at, b: mark } })
   if (first.modifiedCount === 1) return 'first'
   if (reuse) {
-    const window = { at: { $gt: at - reuse.within }, r: { $lt: reuse.times }, b: { $ne: mark } }
-    const again = await records.updateOne({ _id, ...window, ...alive(at) }, { $inc: { r: 1 }, $set: { b: mark } })
+    const others = { b: { $ne: mark }, c: { $ne: mark } }
+    const window = { at: { $gt: at - reuse.within }, r: { $lt: reuse.times }, ...others }
+    const again = await records.updateOne({ _id, ...window, ...alive(at) }, { $inc: { r: 1 }, $set: { c: mark } })
     if (again.modifiedCount === 1) return 'again'
   }
-  const mine = attempt > 1 ? await records.findOne({ _id, b: mark }) : null
+  const mine = attempt > 1 ? await records.findOne({ _id, $or: [{ b: mark }, { c: mark }] }) : null
   if (!mine) return 'refused'
-  return mine.r === 0 ? 'first' : 'again'
+  return mine.b === mark ? 'first' : 'again'
 }

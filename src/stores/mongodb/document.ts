@@ -16,8 +16,10 @@ export interface Document {
   readonly at?: number
   /** How often it was consumed again. */
   readonly r: number
-  /** Of the call that inserted or consumed it last, which knows its own work by it. */
+  /** Mark of the call that inserted it or consumed it first, and of the one that consumed it again last: each knows its own
+   * work by it. */
   readonly b?: string
+  readonly c?: string
   /** Grant, client and account id. */
   readonly g?: string
   readonly cl?: string
@@ -79,21 +81,18 @@ export function toDocument(row: StoredRow): Document {
 }
 
 export function toRecord(document: Document): StoredRecord {
-  const { _id, k, p, exp, at, g, cl, ac, u, uc } = document
+  const { _id, k, p, exp, at, r, g, cl, ac, u, uc } = document
   return {
     kind: fromText(k),
     id: restOf(k, _id),
     payload: fromText(p),
     ...(exp === undefined ? undefined : { expiresAt: exp.getTime() }),
     ...(at === undefined ? undefined : { consumedAt: at }),
+    ...(r === 0 ? undefined : { reused: r }),
     ...(g === undefined ? undefined : { grantId: fromText(g) }),
     ...(cl === undefined ? undefined : { clientId: fromText(cl) }),
     ...(ac === undefined ? undefined : { accountId: fromText(ac) }),
     ...(u === undefined ? undefined : { uid: restOf(k, u) }),
     ...(uc === undefined ? undefined : { userCode: restOf(k, uc) }),
   }
-}
-
-export function toRow(document: Document): StoredRow {
-  return { ...toRecord(document), ...(document.r > 0 ? { reused: document.r } : undefined) }
 }

@@ -79,7 +79,7 @@ class MongoStore implements StoreEngine {
     checkExpiry(record)
     const mark = newMark()
     return this.#run(
-      () => put(this.#records, record, { mode, mark, now: this.#now() }),
+      (attempt) => put(this.#records, record, { mode, mark, attempt, now: this.#now() }),
       mode === 'insert' ? 'always' : this.#once,
     )
   }

@@ -7,30 +7,39 @@ import { alive, type Document, FIELDS, fields, fresh, keyOf } from './document.t
 type Outcome = 'written' | 'absent' | 'blocked'
 
 /** How often a write that met another one looks again what to do. */
-const ATTEMPTS = 4
+const LOOKS = 4
 const DUPLICATE = 11_000
 
 export interface Writing {
   readonly mode: PutMode
   /** Of this call alone. */
   readonly mark: string
+  /** Which attempt of this call it is, from 1. */
+  readonly attempt: number
   readonly now: number
 }
 
 /** Answers whether the mode allowed it. An `insert` may be called again with the same mark: it is done once. */
 export async function put(records: Collection<Document>, record: StoredRecord, writing: Writing): Promise<boolean> {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+  for (let look = 1; look <= LOOKS; look++) {
     const outcome = await write(records, record, writing)
     if (outcome !== 'blocked') return outcome === 'written'
     // What stands in the way may be expired, and then it is not there.
     if (await dropExpired(records, record, writing.now)) continue
-    // Or it is what this call inserted before its connection broke.
-    const _id = keyOf(record.kind, record.id)
-    if (writing.mode === 'insert') return (await records.findOne({ _id, b: writing.mark })) !== null
+    if (writing.mode === 'insert') return inserted(records, record, writing)
     // Or, for an upsert, it is this record, and came this moment.
     return writing.mode === 'upsert' && (await write(records, record, { ...writing, mode: 'update' })) === 'written'
   }
   return false
+}
+
+/** Whether what stands in the way is what this call inserted before its connection broke. */
+async function inserted(
+  records: Collection<Document>,
+  { kind, id }: StoredRecord,
+  { attempt, mark }: Writing,
+): Promise<boolean> {
+  return attempt > 1 && (await records.findOne({ _id: keyOf(kind, id), b: mark })) !== null
 }
 
 export function isDuplicate(error: unknown): boolean {

@@ -2,7 +2,7 @@
 import type { Collection, Db, Filter } from 'mongodb'
 import type { RowPage, StoredRow, StoreSize } from '../../store.ts'
 import { text } from '../text.ts'
-import { type Document, toDocument, toRow } from './document.ts'
+import { type Document, toDocument, toRecord } from './document.ts'
 import { isDuplicate } from './put.ts'
 
 /** Deletes up to `limit` documents that expired before `now`: those only, even if one is written anew meanwhile. */
@@ -21,7 +21,7 @@ export async function scan(
   const filter: Filter<Document> = after === undefined ? {} : { _id: { $gt: after } }
   const found = await records.find(filter).sort({ _id: 1 }).limit(limit).toArray()
   const last = found.at(-1)
-  const rows = found.map(toRow)
+  const rows = found.map(toRecord)
   return found.length === limit && last ? { rows, next: last._id } : { rows }
 }
 

@@ -101,6 +101,16 @@ export function lifeCases(fixture: Fixture): void {
       expect((await fixture.store.get('A', 'x'))?.consumedAt).to.equal(first)
     })
 
+    it('tells how often it was consumed again', async () => {
+      const told = async () => (await fixture.store.get('A', 'x'))?.reused
+      const counts = [await told()]
+      for (let use = 0; use < 4; use += 1) {
+        await fixture.store.consume('A', 'x', reuse)
+        counts.push(await told())
+      }
+      expect(counts).to.deep.equal([undefined, undefined, 1, 2, 2])
+    })
+
     it('refuses a second time without one', async () => {
       expect(await fixture.store.consume('A', 'x')).to.equal('first')
       expect(await fixture.store.consume('A', 'x')).to.equal('refused')

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
-import { MongoNetworkError } from 'mongodb'
+import { MongoNetworkError, MongoNetworkTimeoutError, MongoServerError } from 'mongodb'
 import { attempts, type Repetition } from '../../../src/stores/mongodb/attempts.ts'
 
 describe('a verb of the MongoDB store whose connection breaks', () => {
@@ -23,8 +23,14 @@ describe('a verb of the MongoDB store whose connection breaks', () => {
     expect([await count('always'), await count('unsent'), await count('never')]).to.deep.equal([3, 1, 1])
   })
 
-  it('is begun once when the server has answered, with whatever error', async () => {
-    expect(await count('always', 0, new Error('an answer'))).to.equal(1)
+  it('is begun again when the server says that it goes, and once when it says anything else', async () => {
+    const error = (code: number) => new MongoServerError({ message: 'an answer', code })
+    expect([await count('always', 0, error(189)), await count('unsent', 0, error(189))]).to.deep.equal([3, 1])
+    expect(await count('always', 0, error(64))).to.equal(1)
+  })
+
+  it('is begun once when the answer did not come in time, lest it is done after it was given up', async () => {
+    expect(await count('always', 0, new MongoNetworkTimeoutError('no answer'))).to.equal(1)
   })
 
   it('is not begun when nobody waits for it any more', async function () {

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { BSON } from 'mongodb'
 import { isStoreUnavailable, type StoreEngine } from '../../../src/store.ts'
 import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.ts'
 import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
@@ -7,6 +8,9 @@ import { wireReplicaSet } from '../../support/wire-replica-set.ts'
 import { engineHere, needsEngine } from './support.ts'
 
 const REUSE = { within: 60_000, times: 1 }
+
+/** Of the two writes of a consumption the second one. */
+const isReuse = (command: BSON.Document) => command.updates[0].u.$inc !== undefined
 
 describe('a MongoDB whose answer was lost', function () {
   this.timeout(60_000)
@@ -46,25 +50,51 @@ describe('a MongoDB whose answer was lost', function () {
 
   it('has spent a record again once', async () => {
     await store.consume('A', 'x', REUSE)
-    // Of the two writes of such a call the second one.
-    faults.lose('update', (command) => command.updates[0].u.$inc !== undefined)
+    faults.lose('update', { when: isReuse })
     expect(await store.consume('A', 'x', REUSE)).to.equal('again')
     expect(faults.shown).to.equal(1)
     expect(await store.consume('A', 'x', REUSE)).to.equal('refused')
   })
 
-  it('has allowed no use too many when a record may be used often', async () => {
+  it('has allowed no use too many, and none too few, of a record that may be used often', async () => {
     const often = { within: 60_000, times: 3 }
     await store.consume('A', 'x', often)
-    const outcomes = await Promise.all(
-      Array.from({ length: 6 }, () => {
-        faults.lose('update', (command) => command.updates[0].u.$inc !== undefined)
-        return store.consume('A', 'x', often)
-      }),
-    )
-    expect(outcomes.filter((outcome) => outcome === 'first')).to.deep.equal([])
-    expect(outcomes.filter((outcome) => outcome === 'again').length).to.be.within(1, 3)
+    for (let use = 1; use <= often.times; use += 1) {
+      faults.lose('update', { when: isReuse })
+      expect(await store.consume('A', 'x', often)).to.equal('again')
+      expect(faults.shown).to.equal(use)
+    }
     expect(await store.consume('A', 'x', often)).to.equal('refused')
+  })
+
+  it('has spent a record for the call that was first, also when another one came before that asked again', async () => {
+    const other = await openMongoStore({ url: db.url })
+    let second: unknown
+    faults.lose('update', {
+      meanwhile: async () => {
+        second = await other.consume('A', 'x', REUSE)
+      },
+    })
+    expect(await store.consume('A', 'x', REUSE)).to.equal('first')
+    expect(second).to.equal('again')
+    expect(await other.consume('A', 'x', REUSE)).to.equal('refused')
+    await other.close()
+  })
+
+  it('has spent a record once when it is lost twice', async () => {
+    faults.lose('update', { times: 2 })
+    expect(await store.consume('A', 'x', REUSE)).to.equal('first')
+    expect(faults.shown).to.equal(2)
+    expect(await store.consume('A', 'x', REUSE)).to.equal('again')
+  })
+
+  it('has spent a record once when it came with the news that the server shuts down', async () => {
+    let told = 0
+    const once = () => told++ === 0
+    faults.doubt('update', { code: 91, codeName: 'ShutdownInProgress', when: once })
+    expect(await store.consume('A', 'x', REUSE)).to.equal('first')
+    expect(faults.shown).to.equal(1)
+    expect(await store.consume('A', 'x', REUSE)).to.equal('again')
   })
 
   it('has a record that was inserted, once, and knows it from one that was there', async () => {
@@ -77,9 +107,10 @@ describe('a MongoDB whose answer was lost', function () {
   })
 
   it('is asked again for what only reads', async () => {
-    faults.lose('find')
+    // The driver itself asks twice.
+    faults.lose('find', { times: 2 })
     expect((await store.get('A', 'x'))?.payload).to.equal('x')
-    expect(faults.shown).to.equal(1)
+    expect(faults.shown).to.equal(2)
   })
 
   it('is not asked again for what cannot be told from the work of another', async () => {
