@@ -1,9 +1,7 @@
 /** Auth0: one tenant, and one of its organizations if that is said. */
 import { z } from 'zod'
 import { defineAdapter, LoginRefused } from '../src/adapter.ts'
-import { hostName } from './code-flow/options.ts'
-import { idpWords } from './code-flow/refusals.ts'
-import { oidcFlow, standardClaims } from './code-flow.ts'
+import { hostName, idpWords, oidcFlow, standardClaims } from './code-flow.ts'
 
 export const auth0 = defineAdapter({
   type: 'auth0',

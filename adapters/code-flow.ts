@@ -113,7 +113,7 @@ export function oidcFlow(options: OidcFlowOptions): OidcFlow {
     const { issuer } = connection
     const { access_token: accessToken, refresh_token: refreshToken } = tokens
     const expected = { host, connection, clientId, issuerOf: options.issuerOf }
-    const { claims, signingKey } = await verifyIdToken(tokens.idToken ?? '', expected, nonce)
+    const { claims, signingKey } = await verifyIdToken(tokens.idToken ?? '', expected, { nonce, accessToken })
     const more = options.needsUserInfo?.(claims) && (await userInfo(connection, accessToken, claims.sub))
     const user = { issuer, signingKey, accessToken, recheck: nonce === undefined }
     const identity = await identify({ ...user, claims: { ...more, ...claims } })

@@ -1,8 +1,7 @@
 /** Amazon Cognito: one user pool. Its domain needs no setting: the discovery document names it. */
 import { z } from 'zod'
 import { defineAdapter } from '../src/adapter.ts'
-import { textList } from './code-flow/options.ts'
-import { oidcFlow, standardClaims } from './code-flow.ts'
+import { oidcFlow, standardClaims, textList } from './code-flow.ts'
 
 export const cognito = defineAdapter({
   type: 'cognito',

@@ -1,8 +1,7 @@
 /** GitLab: gitlab.com, or one of your own. */
 import { z } from 'zod'
 import { defineAdapter, LoginRefused } from '../src/adapter.ts'
-import { httpsUrl } from './code-flow/options.ts'
-import { oidcFlow, standardClaims } from './code-flow.ts'
+import { httpsUrl, oidcFlow, standardClaims } from './code-flow.ts'
 
 const GITLAB = 'https://gitlab.com'
 

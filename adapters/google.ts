@@ -1,8 +1,7 @@
 /** Google: the accounts of one or several Google Workspace or Cloud Identity domains. */
 import { z } from 'zod'
 import { defineAdapter, LoginRefused } from '../src/adapter.ts'
-import { hostName } from './code-flow/options.ts'
-import { oidcFlow, standardClaims } from './code-flow.ts'
+import { hostName, oidcFlow, standardClaims } from './code-flow.ts'
 
 export const google = defineAdapter({
   type: 'google',

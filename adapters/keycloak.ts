@@ -1,8 +1,7 @@
 /** Keycloak: one realm, with its groups, realm roles and client roles. */
 import { z } from 'zod'
 import { defineAdapter, LoginRefused } from '../src/adapter.ts'
-import { httpsUrl, textList } from './code-flow/options.ts'
-import { type IdTokenClaims, oidcFlow, standardClaims } from './code-flow.ts'
+import { httpsUrl, type IdTokenClaims, oidcFlow, standardClaims, textList } from './code-flow.ts'
 
 const Roles = z.object({ roles: z.unknown() })
 

@@ -1,8 +1,7 @@
 /** Okta: the org authorization server, or a custom one. */
 import { z } from 'zod'
 import { defineAdapter } from '../src/adapter.ts'
-import { hostName } from './code-flow/options.ts'
-import { oidcFlow, standardClaims } from './code-flow.ts'
+import { hostName, oidcFlow, standardClaims } from './code-flow.ts'
 
 /** A list cut by an expression such as `Groups.startsWith("OKTA", "", 100)` has exactly this many entries. */
 const GROUPS_LIMIT = 100

@@ -2,6 +2,7 @@
  * Which tokens of an IdP are believed: ID tokens (OpenID Connect Core section 3.1.3.7) and logout tokens (OpenID Connect
  * Back-Channel Logout 1.0 section 2.6). The one place that verifies them; who they name is left to the adapter.
  */
+import { createHash } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose'
 import { type Host, LoginRefused, type LogoutNotice } from '../../src/adapter.ts'
 import { type Connection, SKEW_SECONDS } from './connection.ts'
@@ -27,12 +28,13 @@ const MAX_TOKEN_AGE_SECONDS = 15 * 60
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 const LOGOUT_TYPES = ['jwt', 'logout+jwt']
 
-/** Verifies an ID token of a token endpoint. The nonce is that of the sign-in; the answer to a refresh may lack one.
+/** Verifies an ID token of a token endpoint, and that the access token beside it is the one that it came with. The nonce is
+ * that of the sign-in; in the answer to a refresh, where we no longer have it, IdPs send it again or leave it out.
  * @throws {Error} also from jose */
 export async function verifyIdToken(
   token: string,
   expected: Expected,
-  nonce: string | undefined,
+  { nonce, accessToken }: { readonly nonce: string | undefined; readonly accessToken: string },
 ): Promise<{ readonly claims: IdTokenClaims; readonly signingKey: SigningKey | undefined }> {
   const required = nonce === undefined ? ['sub'] : ['sub', 'nonce']
   const { payload, protectedHeader } = await verify<IdTokenClaims>(token, expected, required)
@@ -47,6 +49,9 @@ export async function verifyIdToken(
     throw new LoginRefused('invalid', 'the token was given to another client (azp)')
   }
   const { kid, alg } = protectedHeader
+  if (payload.at_hash !== undefined && payload.at_hash !== hashOf(accessToken, alg)) {
+    throw new LoginRefused('invalid', 'the access token is not the one that the token came with (at_hash)')
+  }
   const published = expected.connection.keys.jwks()?.keys ?? []
   // The one that jose verified with: of two keys with one id it takes that of the algorithm, and refuses any more.
   const [key, another] = published.filter((each) => kid && each.kid === kid && (each.alg ?? alg) === alg)
@@ -102,6 +107,13 @@ function verify<Payload extends JWTPayload>(
     maxTokenAge: MAX_TOKEN_AGE_SECONDS,
     requiredClaims: ['iss', 'aud', 'exp', 'iat', ...requiredClaims],
   })
+}
+
+/** OpenID Connect Core section 3.1.3.6: half of the hash that the signature is made with, which for EdDSA is SHA-512. */
+function hashOf(accessToken: string, alg: string): string {
+  const bits = /(?:256|384)$/.exec(alg)?.[0] ?? '512'
+  const hash = createHash(`sha${bits}`).update(accessToken).digest()
+  return hash.subarray(0, hash.length / 2).toString('base64url')
 }
 
 /** In lower case and without the prefix that may be left out (RFC 7515 section 4.1.9). */

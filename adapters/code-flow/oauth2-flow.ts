@@ -52,8 +52,8 @@ export function oauth2Flow(options: OAuth2FlowOptions): Pick<IdpAdapter, 'start'
   const config = configurationOf(options)
   const atRefresh = { explain, endsAccess: true }
 
-  async function nameUser(kept: Kept): Promise<Identity> {
-    const identity = await identify(apiFor(kept.access, options))
+  async function nameUser(kept: Kept, isRecheck: boolean): Promise<Identity> {
+    const identity = await identify(apiFor(kept.access, options, isRecheck))
     return recheck ? { ...identity, secret: JSON.stringify(kept) } : identity
   }
 
@@ -66,7 +66,7 @@ export function oauth2Flow(options: OAuth2FlowOptions): Pick<IdpAdapter, 'start'
   async function refresh(identity: Identity): Promise<Identity> {
     const kept = await renew(keptIn(identity))
     // A refresh token may work only once, and the API may fail after that.
-    const now = await keeping(JSON.stringify(kept), atRefresh, () => nameUser(kept))
+    const now = await keeping(JSON.stringify(kept), atRefresh, () => nameUser(kept, true))
     if (now.subject !== identity.subject) throw new LoginRefused('invalid', 'the token is of another user')
     return now
   }
@@ -90,7 +90,7 @@ export function oauth2Flow(options: OAuth2FlowOptions): Pick<IdpAdapter, 'start'
         async () => {
           const checks = { expectedState: login.state, pkceCodeVerifier: login.codeVerifier }
           const tokens = await oidc.authorizationCodeGrant(config, callbackUrl(login, callback), checks)
-          return nameUser(keptOf(tokens, host))
+          return nameUser(keptOf(tokens, host), false)
         },
         { explain },
       ),

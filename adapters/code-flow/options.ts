@@ -15,15 +15,12 @@ export function httpsUrl() {
     .transform((url) => new URL(url).href.replace(/\/+$/, ''))
 }
 
+/** A name of the DNS with a top-level domain that is no number. */
+export const DOMAIN = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/
+
 /** A host name, as `login.example.com`. */
 export function hostName() {
-  return z
-    .string()
-    .toLowerCase()
-    .regex(
-      /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/,
-      'write the host name alone, without https:// and path',
-    )
+  return z.string().toLowerCase().regex(DOMAIN, 'write the host name alone, without https:// and path')
 }
 
 /** Every text of a claim that should be a list of texts; undefined when it is anything else, which means unknown. */

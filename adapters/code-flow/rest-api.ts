@@ -21,7 +21,8 @@ export interface ApiOptions {
  *
  * @throws {LoginRefused} from every call: `denied` when the token is not accepted (401), `not_allowed` when the user may
  * not see the resource, or not through us (403), `unavailable` when there is no answer (5xx, 429, or a 403 that is about
- * the number of requests), `invalid` when the answer is not what was expected.
+ * the number of requests), `invalid` when the answer is not what was expected. At a re-check a 403 is `unavailable` too,
+ * unless it says that the account is suspended: our address or our permission may be what is refused, for everybody.
  */
 export interface Api {
   read<T>(shape: z.ZodType<T>, resource: string): Promise<T>
@@ -33,8 +34,11 @@ export interface Api {
 }
 
 const MAX_PAGES = 50
+/** GitHub, and GitLab, of an account that may do nothing any more. */
+const SUSPENDED = /\b(suspended|blocked|deactivated)\b/i
 
-export function apiFor(token: string, { host, api, headers }: ApiOptions): Api {
+/** @param isRecheck what is then refused may be refused to everybody */
+export function apiFor(token: string, { host, api, headers }: ApiOptions, isRecheck: boolean): Api {
   const fetch = hostFetch(host)
   const base = `${api.href.replace(/\/$/, '')}/`
 
@@ -45,9 +49,11 @@ export function apiFor(token: string, { host, api, headers }: ApiOptions): Api {
     const response = await fetch(href, { method: 'GET', headers: { ...headers, authorization: `Bearer ${token}` } })
     if (response.status === 401) throw new LoginRefused('denied', `${api.origin} does not accept the user's token`)
     if (response.status !== 403) return response
-    if (await isAboutRate(response))
+    const words = await response.text()
+    if (isAboutRate(response, words))
       throw new LoginRefused('unavailable', `${api.origin} had too many requests from us`)
-    throw new LoginRefused('not_allowed', `${api.origin} does not let us see ${pathOf(resource)} of this user`)
+    const reason = isRecheck && !SUSPENDED.test(words) ? 'unavailable' : 'not_allowed'
+    throw new LoginRefused(reason, `${api.origin} does not let us see ${pathOf(resource)} of this user`)
   }
 
   async function content<T>(shape: z.ZodType<T>, response: Response, resource: string): Promise<T> {
@@ -81,10 +87,9 @@ export function apiFor(token: string, { host, api, headers }: ApiOptions): Api {
 }
 
 /** GitHub, among others, limits requests with status 403 in place of 429, and tells it in a header or in words alone. */
-async function isAboutRate(response: Response): Promise<boolean> {
-  const { headers } = response
+function isAboutRate({ headers }: Response, words: string): boolean {
   if (headers.has('retry-after') || headers.get('x-ratelimit-remaining') === '0') return true
-  return /rate limit/i.test(await response.text())
+  return /rate limit/i.test(words)
 }
 
 /** Without a query, which is nobody's business in a log. */

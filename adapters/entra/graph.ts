@@ -13,13 +13,15 @@ export const GRAPHS: Readonly<Record<string, string>> = {
   'https://login.partner.microsoftonline.cn': 'https://microsoftgraph.chinacloudapi.cn',
 }
 
-/** The largest that Graph takes, and as many pages as hold the most groups that an identity may have. */
+/** The largest that Graph takes. A server may send less. */
 const PAGE_SIZE = 999
-const MAX_PAGES = 11
+const MAX_PAGES = 50
+/** The most groups that an identity may have. */
+const MAX_GROUPS = 10_000
 /** Requests that are throttled are sent again as often, when the waiting fits the time below. */
 const MAX_RETRIES = 3
-/** For all pages and all waiting: a person sits in front of it. */
-const MAX_MS = 4500
+/** Milliseconds for all pages and all waiting. It is one part of a sign-in, or of a re-check that a client waits for. */
+const MAX_MS = { signIn: 3500, recheck: 2500 }
 
 export interface GraphGroups {
   /** The origin of Graph. */
@@ -39,23 +41,29 @@ export interface GraphUser {
   readonly recheck: boolean
 }
 
-/** @throws {LoginRefused} `unavailable` when Graph does not answer; `denied` when it demands a new sign-in; `not_allowed`
+/** @throws {LoginRefused} `unavailable` when Graph does not answer, or not as it should; `denied` when it demands a new sign-in; `not_allowed`
  * when there are too many, and at a sign-in also when it may not answer */
 export async function graphGroups(host: Host, asked: GraphGroups, user: GraphUser): Promise<string[]> {
   const { graph, as, kinds } = asked
   const groups: string[] = []
-  const asking = { asked, user, signal: AbortSignal.timeout(MAX_MS), until: performance.now() + MAX_MS }
+  const ms = user.recheck ? MAX_MS.recheck : MAX_MS.signIn
+  const asking = { asked, user, signal: AbortSignal.timeout(ms), until: performance.now() + ms }
   let page: string | undefined =
     `${graph}/v1.0/me/transitiveMemberOf?$select=id,displayName,securityEnabled&$top=${PAGE_SIZE}`
   for (let pages = 0; page !== undefined; pages++) {
-    if (pages === MAX_PAGES) throw new LoginRefused('not_allowed', `the user is in more than ${groups.length} groups`)
+    if (pages === MAX_PAGES) throw new LoginRefused('unavailable', `the list of Graph has no end in ${pages} pages`)
     const { value, '@odata.nextLink': next } = await readPage(host, page, asking)
     if (!Array.isArray(value)) throw new LoginRefused('unavailable', 'Graph sent no list of groups')
     for (const entry of value) {
-      if (entry['@odata.type'] !== '#microsoft.graph.group') continue
+      const type: unknown = entry?.['@odata.type']
+      // It may be a group.
+      if (typeof type !== 'string') throw new LoginRefused('unavailable', 'Graph lists something without its type')
+      if (type !== '#microsoft.graph.group') continue
       if (kinds === 'security' && !member(entry, 'securityEnabled', 'boolean', user)) continue
       groups.push(String(member(entry, as === 'id' ? 'id' : 'displayName', 'string', user)))
     }
+    if (groups.length > MAX_GROUPS)
+      throw new LoginRefused('not_allowed', `the user is in more than ${MAX_GROUPS} groups`)
     // The next page gets the user's token too.
     if (next !== undefined && new URL(String(next)).origin !== graph) {
       throw new LoginRefused('invalid', 'Graph names a next page at another host')

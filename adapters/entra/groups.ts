@@ -8,7 +8,7 @@ import { type Host, isLoginRefused, LoginRefused } from '../../src/adapter.ts'
 import { standardClaims, type VerifiedUser } from '../code-flow.ts'
 import { graphGroups, permissionFor } from './graph.ts'
 import { type EntraOptions, graphOf, usesGraph } from './options.ts'
-import { PERSONAL_ACCOUNTS } from './tenants.ts'
+import { GUID, PERSONAL_ACCOUNTS } from './tenants.ts'
 
 /** Users whose groups are remembered. The one who was asked for first is forgotten first. */
 const MAX_REMEMBERED = 10_000
@@ -16,6 +16,9 @@ const MAX_REMEMBERED = 10_000
 /** Nothing in a token tells an app registration without the claim from a user without a group; Graph does. */
 const NO_CLAIM =
   'the token of somebody who is in groups has no groups claim, so Graph was asked: add the claim to the app registration (Token configuration); where it has only groups assigned to the application, set groups.absent: none; where no MCP server needs groups, groups.from: none'
+
+const NAMES =
+  'the groups claim of the app registration holds names, while Graph, which is asked about people in more groups than a token holds, tells ids: let the claim hold ids (Token configuration), or set groups.from: graph and groups.as: name'
 
 export interface Groups {
   /** Scopes without which Graph would not answer. */
@@ -49,7 +52,10 @@ export function groupsOf(options: EntraOptions, host: Host): Groups {
     const { claims } = user
     const { groups: told } = standardClaims(claims)
     if (isOverage(claims)) return fromGraph(subject, user)
-    if (told) return told
+    if (told) {
+      if (as === 'id' && !told.every((group) => GUID.test(group))) host.warn('groups_are_names', NAMES)
+      return told
+    }
     if (absent === 'none' && claims.groups === undefined) return []
     const groups = await fromGraph(subject, user).catch((error: unknown) => {
       throw isLoginRefused(error) ? becauseAbsent(error) : error
@@ -66,7 +72,7 @@ export function groupsOf(options: EntraOptions, host: Host): Groups {
         case 'none':
           return undefined
         case 'roles':
-          return standardClaims(claims, 'roles').groups ?? []
+          return rolesOf(claims)
         case 'graph':
           return fromGraph(subject, user)
         case 'token':
@@ -74,6 +80,14 @@ export function groupsOf(options: EntraOptions, host: Host): Groups {
       }
     },
   }
+}
+
+/** Entra leaves the claim out for whoever has no role. @throws {LoginRefused} */
+function rolesOf(claims: VerifiedUser['claims']): readonly string[] {
+  if (claims.roles === undefined) return []
+  const { groups: roles } = standardClaims(claims, 'roles')
+  if (roles) return roles
+  throw new LoginRefused('invalid', 'the roles of the token cannot be read')
 }
 
 /** Above 200 groups Entra sends a pointer in place of the list. It is not followed: Graph's address is known. */

@@ -1,9 +1,9 @@
 /** What an IdP of the type `entra` may hold in the configuration. */
 import { z } from 'zod'
-import { LOOPBACK } from '../code-flow/options.ts'
+import { DOMAIN, LOOPBACK } from '../code-flow/options.ts'
 import { keyProblem } from './certificate.ts'
 import { GRAPHS } from './graph.ts'
-import { DOMAIN, GUID, isShared, PERSONAL_ACCOUNTS } from './tenants.ts'
+import { GUID, isShared, PERSONAL_ACCOUNTS } from './tenants.ts'
 
 const origin = z
   .url({ protocol: /^https?$/, abort: true })

@@ -1,7 +1,6 @@
 /** From what Entra answers to a refusal with a reason, words for the user and a line for the operator's log. */
 import { type Advice, LoginRefused } from '../../src/adapter.ts'
-import { idpWords } from '../code-flow/refusals.ts'
-import type { IdpError } from '../code-flow.ts'
+import { type IdpError, idpWords } from '../code-flow.ts'
 import { AADSTS, type AadstsRow } from './aadsts.ts'
 import { isShared } from './tenants.ts'
 

@@ -2,7 +2,6 @@
 import { LoginRefused } from '../../src/adapter.ts'
 
 export const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-export const DOMAIN = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/
 /** The tenant of all personal Microsoft accounts, where anybody can make one. */
 export const PERSONAL_ACCOUNTS = '9188040d-6c67-4c5b-b112-36a304b66dad'
 /** Places at the sign-in host that stand for many tenants. Their issuer is a template. */

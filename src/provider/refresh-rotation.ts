@@ -45,9 +45,10 @@ export interface RotationParts {
 const KIND = 'RefreshToken'
 
 /** Milliseconds that a request must have left when it spends a token: one whose client does not learn of it is lost. */
-const TO_SPEND = 1000
+const TO_SPEND = 500
 
-type Outcome = Consumption | 'taken'
+/** `taken`: the id of the successor. `late`: nothing was spent, since there is hardly any time to say so. */
+type Outcome = Consumption | 'taken' | 'late'
 
 export function refreshRotation({ store, patience, reuse, now }: RotationParts): Rotation {
   const begun = new WeakMap<object, string>()
@@ -84,8 +85,10 @@ export function refreshRotation({ store, patience, reuse, now }: RotationParts):
   }
 
   async function replace(id: string, successor: StoredRecord): Promise<Outcome> {
+    const isLate = () => patience.left() < TO_SPEND
+    if (isLate()) return 'late'
     if (!(await store.put(successor, 'insert'))) return 'taken'
-    if (patience.left() < TO_SPEND) throw new StoreUnavailable('The store is too slow to spend a refresh token.')
+    if (isLate()) return 'late'
     return store.consume(KIND, id, reuse)
   }
 
@@ -105,6 +108,7 @@ export function refreshRotation({ store, patience, reuse, now }: RotationParts):
       if (id === undefined) return store.put(successor, 'insert')
       const outcome = await use(id, successor)
       if (outcome === 'refused') throw usedUp()
+      if (outcome === 'late') throw new StoreUnavailable('The store is too slow to spend a refresh token.')
       return outcome !== 'taken'
     },
   }

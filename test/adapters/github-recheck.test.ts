@@ -49,6 +49,17 @@ describe('github, asked again', () => {
     await refused(again(identity), lab.idp, 'denied')
   })
 
+  it('ends access for an account that GitHub suspended, and for nobody when GitHub refuses our address', async () => {
+    const identity = await signIn(lab)
+    const answer = (message: string) => {
+      lab.idp.faults.answer = () => Response.json({ message }, { status: 403 })
+    }
+    answer('Although you appear to have the correct authorization, the organization has an IP allow list enabled.')
+    await refused(again(identity), lab.idp, 'unavailable')
+    answer('Sorry. Your account was suspended.')
+    await refused(again(identity), lab.idp, 'not_allowed')
+  })
+
   it('refuses a token that has become another user', async () => {
     const identity = await signIn(lab)
     user.id = 1

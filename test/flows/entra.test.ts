@@ -1,9 +1,11 @@
 /** The whole issuer in front of Entra as a second process: sign-in, offboarding, and what people read when it fails. */
 import { expect } from 'chai'
+import { AADSTS } from '../../adapters/entra/aadsts.ts'
 import { CHALLENGE_KIND } from '../../src/idp/challenges.ts'
 import { openMetrics } from '../../src/observe/metrics.ts'
-import { authorizationRequest, browserFor, register, signIn } from '../support/client.ts'
+import { register } from '../support/client.ts'
 import { audited, Connected, INTERVAL } from '../support/company-issuer.ts'
+import { approve, openConsent } from '../support/consent.ts'
 import { CLIENT_ID, ENGINEERING, type Entra, SECRET, startEntra, TENANT } from '../support/entra/index.ts'
 import { startIssuer, type TestIssuer, type TestOptions } from '../support/issuer.ts'
 import { reading } from '../support/metrics.ts'
@@ -181,11 +183,10 @@ describe('an issuer in front of Entra', function () {
   for (const code of [65004, 50105, 90094]) {
     it(`answers a refusal of Entra with a page and a line in the log, and no code: AADSTS${code}`, async () => {
       await entra.set({ behaviour: { authorizeError: code } })
-      const request = authorizationRequest(issuer.url, await register(issuer.url))
-      const browser = browserFor(request)
-      const pages: string[] = []
-      const outcome = await signIn(request, { onPage: (page) => pages.push(page.html) }, browser).catch(String)
-      expect(String(outcome)).not.to.match(/[?&]code=/)
+      const page = await approve(await openConsent(issuer.url, await register(issuer.url)))
+      const row = AADSTS.find(({ codes }) => codes.includes(code))
+      expect(page.status).to.equal(403)
+      expect(page.html).to.include(row?.cause).and.to.include(row?.remedy.split(/[{']/)[0])
       const line = issuer.logged.find((each) => JSON.stringify(each).includes(`AADSTS${code}: `))
       expect(line).to.be.an('object')
       expect(JSON.stringify(issuer.logged)).not.to.contain(SECRET)

@@ -89,11 +89,8 @@ export const ADAPTER_FAULTS: readonly Fault[] = [
   oauth2('endpoints may be anything (OAuth 2.0)', ["if (protocol !== 'https:')", "if (protocol === 'none:')"]),
   api('the token goes wherever a next page is', ['if (!href.startsWith(base))', 'if (href === "")']),
   api('a revoked token is taken for a fault', ['if (response.status === 401)', 'if (response.status === 0)']),
-  api('a limit on requests ends access', ['if (await isAboutRate(response))', 'if (response.status === 0)']),
-  api('a limit on requests is known by headers only', [
-    'return /rate limit/i.test(await response.text())',
-    'return false',
-  ]),
+  api('a limit on requests ends access', ['if (isAboutRate(response, words))', 'if (response.status === 0)']),
+  api('a limit on requests is known by headers only', ['return /rate limit/i.test(words)', 'return false']),
   api('a list without an end is read forever', ['if (page === MAX_PAGES)', 'if (page === -1)']),
   api('the rest of a list is dropped', ['next = /<', 'next = page > 0 ? undefined : /<']),
   api('an answer with any status is believed', ['if (response.status !== 200)', 'if (response.status === 0)']),

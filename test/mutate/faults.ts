@@ -75,6 +75,10 @@ export const FAULTS: readonly Fault[] = [
     "throw new LoginRefused('invalid', 'the token was given to another client (azp)')",
     'void payload',
   ]),
+  token('the access token need not be that of the ID token', [
+    'if (payload.at_hash !== undefined && ',
+    'if (payload === undefined && ',
+  ]),
   token('a token may name nobody', ["if (typeof payload.sub !== 'string' || payload.sub === '')", 'if (!payload)']),
   token('an old token is believed', ['    maxTokenAge: MAX_TOKEN_AGE_SECONDS,\n', '']),
   token('a token without an end is believed', [REQUIRED, REQUIRED.replace("'exp', ", '')]),
@@ -149,10 +153,10 @@ ${VERIFY}`,
   flow('a re-check forgets the renewed refresh token', ['tokens.refresh_token ?? secret', 'secret']),
   flow('a renewed refresh token is lost in an outage', ['keeping(renewed, atRefresh', 'keeping(secret, atRefresh']),
   flow('a re-check believes an ID token unread', [
-    "await verifyIdToken(tokens.idToken ?? '', expected, nonce)",
+    "await verifyIdToken(tokens.idToken ?? '', expected, { nonce, accessToken })",
     `nonce === undefined
       ? { claims: JSON.parse(atob((tokens.idToken ?? '').split('.')[1] ?? '')), signingKey: undefined }
-      : await verifyIdToken(tokens.idToken ?? '', expected, nonce)`,
+      : await verifyIdToken(tokens.idToken ?? '', expected, { nonce, accessToken })`,
   ]),
   refusals('an ended session is taken for a fault', ["(endsAccess && error === 'invalid_grant')", 'false']),
   refusals('an IdP that is down ends access', [

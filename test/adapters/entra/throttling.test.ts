@@ -27,6 +27,13 @@ describe('the groups of a Graph that throttles', () => {
     })
   }
 
+  it('are waited for at a re-check no longer than its client waits', async () => {
+    const opened = lab.open(GRAPH)
+    const identity = await signIn(lab, opened)
+    await lab.entra.set({ behaviour: { graphThrottles: 1, graphRetryAfter: '3' } })
+    await refused(opened.adapter.refresh?.(identity) ?? Promise.resolve(), 'unavailable', /429/)
+  })
+
   it('are not asked for without end', async () => {
     await lab.entra.set({ behaviour: { graphThrottles: 1000, graphRetryAfter: '0' } })
     await refused(signIn(lab, lab.open(GRAPH)), 'unavailable', /429/)

@@ -54,6 +54,9 @@ export const ID_TOKEN_CASES: readonly Case[] = [
       idp.faults.tokens = (answer) => ({ ...answer, id_token: undefined })
     },
   },
+  claim('at-hash-other', 'that came with another access token (at_hash)', () => ({
+    at_hash: 'AAAAAAAAAAAAAAAAAAAAAA',
+  })),
   claim('nonce-other', 'with the nonce of another login', () => ({ nonce: newLogin().nonce })),
   claim('audience-other', 'for another client', () => ({ aud: 'other-client' })),
   claim('audience-array', 'for several clients without azp', ({ aud }) => ({ aud: [aud, 'other-client'] })),
