@@ -9,6 +9,7 @@ import { parseForm, readBody } from '../http/body.ts'
 import { challengeOf } from '../idp/challenges.ts'
 import { withinDeadline } from '../idp/deadline.ts'
 import { provenIdentity } from '../idp/identity.ts'
+import { plainText } from '../pages/text.ts'
 import { type Attempt, signInPath } from './attempt.ts'
 import { wayBack } from './back.ts'
 import type { InteractionParts } from './parts.ts'
@@ -21,9 +22,13 @@ export async function finishLogin(ctx: Context, parts: InteractionParts): Promis
   if (!idp) throw new Failure('not_found', 'no IdP has this callback')
   if (ctx.method !== 'GET' && ctx.method !== 'POST') throw new Failure('bad_request', 'a callback is a GET or a POST')
 
-  if (ctx.method === 'GET' && isAdminConsent(new URLSearchParams(ctx.querystring))) {
-    parts.pages.show(ctx, 'adminConsent', { idpName: idp.name })
-    return
+  if (ctx.method === 'GET') {
+    const parameters = new URLSearchParams(ctx.querystring)
+    if (isAdminConsent(parameters)) {
+      parts.pages.show(ctx, 'adminConsent', { idpName: idp.name })
+      return
+    }
+    refuseUnasked(idp.id, parameters)
   }
 
   const body = ctx.method === 'POST' ? await readBody(ctx, { limit: FORM_LIMIT }) : undefined
@@ -107,6 +112,23 @@ function isAdminConsent(parameters: URLSearchParams): boolean {
   const [accepted, ...more] = parameters.getAll('admin_consent')
   const others = ['state', 'code', 'error'].some((name) => parameters.has(name))
   return accepted?.toLowerCase() === 'true' && more.length === 0 && !others
+}
+
+/** The same administrator who declined, or whom Entra refused: an error of no sign-in. @throws {Failure} */
+function refuseUnasked(idp: string, parameters: URLSearchParams): void {
+  const error = parameters.get('error')
+  if (!error || parameters.has('state')) return
+  const said = plainText([error, parameters.get('error_description') ?? ''].join(': '), 'nothing', 300)
+  throw new Failure('idp_denied', `${idp} sent somebody back whom no sign-in had sent there: ${said}`, {
+    words: UNASKED,
+  })
+}
+
+const UNASKED = {
+  title: 'Nothing was agreed to',
+  words: 'Your identity provider sent you back with an error. No consent was given, and no sign-in was under way.',
+  remedy:
+    'If you are the administrator who was asked to consent, open the link again and accept. Give the people who run this server the reference below if that does not work.',
 }
 
 function stateOf(parameters: URLSearchParams): string {

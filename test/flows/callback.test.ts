@@ -113,7 +113,6 @@ describe('the callback of an IdP', function () {
       'admin_consent=False',
       'admin_consent=',
       'admin_consent=True&admin_consent=True',
-      'admin_consent=True&error=access_denied',
       'admin_consent=True&code=x',
       'admin_consent=True&state=x',
       'admin_consent=True&state=',
@@ -123,6 +122,25 @@ describe('the callback of an IdP', function () {
         expect((await back(query)).status).to.equal(400)
       })
     }
+
+    it('says that nothing was agreed to when the administrator declined, and the operator reads why', async () => {
+      const description = 'AADSTS65004: User declined to consent to access the app.\u001b[31m'
+      const query = new URLSearchParams({
+        admin_consent: 'True',
+        error: 'access_denied',
+        error_description: description,
+      })
+      const answer = await back(String(query))
+      expect([answer.status, answer.headers.getSetCookie()]).to.deep.equal([403, []])
+      const html = await answer.text()
+      expect(html)
+        .to.include('Nothing was agreed to')
+        .and.to.match(/Reference: <code>/)
+      expect(html).to.not.include('AADSTS')
+      const logged = JSON.stringify(issuer.logged)
+      expect(logged).to.include('access_denied: AADSTS65004').and.to.not.include('u001b')
+      expect((await back(`${query}&state=x`)).status).to.equal(400)
+    })
 
     it('is a GET at an IdP that there is', async () => {
       const headers = { 'content-type': 'application/x-www-form-urlencoded' }
