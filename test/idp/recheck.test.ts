@@ -63,7 +63,7 @@ function labWith(changes: Partial<Standing>, refresh = true) {
     now: Date.now,
   })
   return {
-    verdict: () => recheck.check({ id: 'account', idp: 'idp', subject: 'ada', claims: {} }),
+    verdict: () => recheck.check({ id: 'account', idp: 'idp', subject: 'ada', claims: {}, signedInAt: Date.now() }),
     looks: () => looks,
     leased: () => leased,
     done,
