@@ -131,7 +131,8 @@ export function openSecrets({ store, reads, lifetime, damaged, now }: SecretsPar
 
   async function replace({ record, standing: before }: Known, standing: Standing): Promise<Known | undefined> {
     const held = (before.heldUntil ?? 0) - now()
-    if (held > 0 && held <= HOLD_MS + SKEW_MS) {
+    // Still so for a while after its end: the clock of whoever holds it may be behind. Whoever died holds it as long.
+    if (held > -SKEW_MS && held <= HOLD_MS + SKEW_MS) {
       await sleep(LOOK_AGAIN_MS)
       return undefined
     }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { openSecrets, SECRET_KIND, type Secrets } from '../../src/idp/secrets.ts'
 import type { StoreEngine } from '../../src/store.ts'
@@ -171,13 +172,30 @@ describe('what is known of a user at the IdP', () => {
     expect((await secrets.fresh('account'))?.record.expiresAt).to.be.at.least(before.standing.goodAt + LIFETIME)
   })
 
+  it('and without losing it to a clock that is behind', async () => {
+    await signIn('first')
+    const put = sealed.put.bind(sealed)
+    let others: Promise<unknown> | undefined
+    sealed.put = async (record, mode) => {
+      sealed.put = put
+      // As seen by a machine whose clock is twelve seconds ahead.
+      later = 12_000
+      others = begin('second')
+      await sleep(200)
+      return put(record, mode)
+    }
+    await keep()
+    await others
+    expect((await secrets.fresh('account'))?.standing.secret).to.equal('second')
+  })
+
   it('is not kept from others by a process that died while it gave it a new end', async () => {
     await signIn('first')
     const { put } = sealed
     sealed.put = () => Promise.reject(new Error('the process died'))
     await keep().catch(() => undefined)
     sealed.put = put
-    later = 2001
+    later = 17_001
     await keep()
     const known = await secrets.fresh('account')
     expect(known?.standing).to.include({ secret: 'first' }).and.not.have.property('heldUntil')
