@@ -158,12 +158,17 @@ export function openRecheck(parts: RecheckParts): Recheck {
       else {
         const left = until - performance.now()
         if (left < LEAST_MS) return judge(accountId, standing)
-        if (!pauses.mayAsk(standing.idp)) {
+        const done = pauses.begin(standing.idp, rules.isInGrace(standing))
+        if (!done) {
           parts.told('skipped', { idp: standing.idp, account: accountId })
           return judge(accountId, standing)
         }
-        const leased: Known | undefined = await secrets.change(known, rules.leased(standing))
-        if (leased) return ask(accountId, leased, Math.min(LIMIT_MS, left))
+        try {
+          const leased: Known | undefined = await secrets.change(known, rules.leased(standing))
+          if (leased) return await ask(accountId, leased, Math.min(LIMIT_MS, left))
+        } finally {
+          done()
+        }
       }
       known = await secrets.fresh(accountId)
     }
