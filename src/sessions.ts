@@ -93,7 +93,7 @@ export function openSessions(parts: SessionParts): Sessions {
 const RECORDS_DAMAGED =
   'records that cannot be opened were passed over: a Grant serves nobody, but that of an UpstreamSession has not ended'
 const SECRET_DAMAGED =
-  'what was known of a user at their IdP cannot be opened and was deleted: they must sign in again when the grace is over'
+  'what was known of a user at their IdP cannot be opened and was deleted: they must sign in again when the grace since that is over'
 
 /** Milliseconds. A refresh token is issued until the grace is over, and ends with its grant at the latest. */
 function secretLifetime({ tokens, sessions }: Config): number {

@@ -11,18 +11,15 @@ import type { Config } from '../config/schema.ts'
 import { type Answer, consult, LIMIT_MS } from './consult.ts'
 import type { Pauses } from './pause.ts'
 import type { OpenIdp } from './registry.ts'
-import type { Known, Secrets, Standing } from './secrets.ts'
+import type { Known, Secrets, SignedIn, Standing } from './secrets.ts'
 import { isFinal, openRules } from './standing.ts'
 
 /** What a refresh may do: go on, with what is known of the user when anything is, or not. */
 export type Verdict = { readonly claims?: Claims } | { readonly over: Refusal | 'unconfirmed' }
 
 /** As it is kept of the last sign-in. */
-export interface CheckedAccount {
+export interface CheckedAccount extends SignedIn {
   readonly id: string
-  readonly idp: string
-  readonly subject: string
-  readonly claims: Claims
 }
 
 /** A verdict for whoever waits for it, and whether it goes on, or not, for want of an answer. */
@@ -89,22 +86,23 @@ export function openRecheck(parts: RecheckParts): Recheck {
       if (asks(idp)) await secrets.begin(accountId, idp, identity, refreshes)
       else await secrets.discard(accountId)
     },
-    async connected({ id, idp }) {
-      if (asks(idp)) await secrets.keep(id)
+    async connected({ id, ...user }) {
+      if (asks(user.idp)) await secrets.keep(id, user)
     },
     async check(account) {
       if (!isOn) return {}
-      const { id, idp } = account
+      const { id, ...user } = account
       const known = await secrets.read(id)
-      // Signed in before anybody was asked. From now on it counts as a sign-in that brought nothing to ask with.
-      if (!known && asks(idp)) await secrets.found(id, idp, account)
-      if (!known) return {}
-      if (isTurnedOff(known.standing)) {
+      if (!known && !asks(user.idp)) return {}
+      if (known && isTurnedOff(known.standing)) {
         await secrets.forget(id, known.standing.signIn)
         return {}
       }
-      const { verdict, unconfirmed } = await judgedOnce(id, known)
-      if (unconfirmed) parts.unconfirmed('over' in verdict, { idp: known.standing.idp, account: id })
+      // Signed in before anybody was asked, or what was known is lost: a sign-in that brought nothing to ask with.
+      const { verdict, unconfirmed } = known
+        ? await judgedOnce(id, known)
+        : await judge(id, await secrets.found(id, user))
+      if (unconfirmed) parts.unconfirmed('over' in verdict, { idp: user.idp, account: id })
       return verdict
     },
     async end(accountId, reason) {
@@ -160,12 +158,17 @@ export function openRecheck(parts: RecheckParts): Recheck {
       else {
         const left = until - performance.now()
         if (left < LEAST_MS) return judge(accountId, standing)
-        if (!pauses.mayAsk(standing.idp)) {
+        const done = pauses.begin(standing.idp, rules.isInGrace(standing))
+        if (!done) {
           parts.told('skipped', { idp: standing.idp, account: accountId })
           return judge(accountId, standing)
         }
-        const leased: Known | undefined = await secrets.change(known, rules.leased(standing))
-        if (leased) return ask(accountId, leased, Math.min(LIMIT_MS, left))
+        try {
+          const leased: Known | undefined = await secrets.change(known, rules.leased(standing))
+          if (leased) return await ask(accountId, leased, Math.min(LIMIT_MS, left))
+        } finally {
+          done()
+        }
       }
       known = await secrets.fresh(accountId)
     }
@@ -196,8 +199,8 @@ export function openRecheck(parts: RecheckParts): Recheck {
   async function save(accountId: string, asked: Known, answer: Answer): Promise<Judged> {
     let known: Known | undefined = asked
     for (let attempt = 0; known && attempt < TRIES; attempt += 1) {
-      const { signIn, secret }: Standing = known.standing
-      if (signIn !== asked.standing.signIn || secret !== asked.standing.secret) break
+      const { broughtBy, secret }: Standing = known.standing
+      if (broughtBy !== asked.standing.broughtBy || secret !== asked.standing.secret) break
       if ('result' in answer && isFinal(answer.result)) await parts.demanded(accountId, answer.cause)
       const next = rules.after(known.standing, answer)
       if (await secrets.settle(known, next)) return judge(accountId, next)

@@ -14,8 +14,10 @@ import { SKEW_MS } from './standing.ts'
 export const SECRET_KIND = 'UpstreamSecret'
 
 export interface Standing {
-  /** One for each sign-in, so that an answer about an earlier one is not taken for one about this. */
+  /** One for each sign-in, so that the end of an earlier one is not taken for the end of this. */
   readonly signIn: string
+  /** The sign-in that brought the secret, so that an answer to an earlier secret is not taken for one to this. */
+  readonly broughtBy?: string
   readonly idp: string
   readonly subject: string
   /** Absent when no sign-in brought one, and as soon as access has ended. */
@@ -35,6 +37,15 @@ export interface Standing {
   readonly ended?: Refusal
   /** Somebody gives the record a new end, and nobody else writes before this. Milliseconds. */
   readonly heldUntil?: number
+}
+
+/** Who signed in, and when by the clock of the engine. */
+export interface SignedIn {
+  readonly idp: string
+  readonly subject: string
+  readonly claims: Claims
+  /** Milliseconds. */
+  readonly signedInAt: number
 }
 
 /** A standing as it was read. */
@@ -60,10 +71,12 @@ export interface Secrets {
    * @throws {StoreUnavailable} also when others write all the time
    */
   begin(accountId: string, idp: string, identity: Identity, refreshes: boolean): Promise<void>
-  /** Writes a standing where there is none. */
-  found(accountId: string, idp: string, identity: Identity): Promise<void>
-  /** Keeps what is known as long as a refresh token that is issued now can live. @throws {StoreUnavailable} as above */
-  keep(accountId: string): Promise<void>
+  /** Writes a standing where there is none, for a sign-in of which nothing is known any more, and answers what is known.
+   * The grace runs from the sign-in, however late this is. */
+  found(accountId: string, user: SignedIn): Promise<Standing>
+  /** Keeps what is known as long as a refresh token that is issued now can live, and writes a standing where there is
+   * none: the client may not have been one that can refresh when its user signed in. @throws {StoreUnavailable} as above */
+  keep(accountId: string, user: SignedIn): Promise<void>
   /** Writes a new standing if the record is still as it was read. Answers it, or nothing when it was not. */
   change(known: Known, standing: Standing): Promise<Known | undefined>
   /** The same with the outcome of a check: a good one also keeps the record for what may be issued until the next.
@@ -118,7 +131,8 @@ export function openSecrets({ store, reads, lifetime, damaged, now }: SecretsPar
 
   async function replace({ record, standing: before }: Known, standing: Standing): Promise<Known | undefined> {
     const held = (before.heldUntil ?? 0) - now()
-    if (held > 0 && held <= HOLD_MS + SKEW_MS) {
+    // Still so for a while after its end: the clock of whoever holds it may be behind. Whoever died holds it as long.
+    if (held > -SKEW_MS && held <= HOLD_MS + SKEW_MS) {
       await sleep(LOOK_AGAIN_MS)
       return undefined
     }
@@ -153,13 +167,17 @@ export function openSecrets({ store, reads, lifetime, damaged, now }: SecretsPar
         const end = now() + PENDING_MS
         return before ? changeUntil(before, standing, end) : insert(accountId, standing, end)
       }),
-    async found(accountId, idp, { subject, claims }) {
-      await insert(accountId, signedIn(undefined, idp, { subject, claims }, now()), now() + full)
+    async found(accountId, user) {
+      const standing = unknown(user)
+      if (await insert(accountId, standing, now() + full)) return standing
+      // Somebody else has found it, or the user signed in.
+      return (await fresh(accountId))?.standing ?? standing
     },
-    keep: (accountId) =>
+    keep: (accountId, user) =>
       persistently(async () => {
         const before = await fresh(accountId)
-        if (!before || (before.record.expiresAt ?? 0) >= now() + lifetime) return true
+        if (!before) return insert(accountId, unknown(user), now() + full)
+        if ((before.record.expiresAt ?? 0) >= now() + lifetime) return true
         return changeUntil(before, before.standing, now() + full)
       }),
     settle: (before, standing) => changeUntil(before, standing, standing.goodAt + full, standing.goodAt + lifetime),
@@ -177,10 +195,12 @@ export function openSecrets({ store, reads, lifetime, damaged, now }: SecretsPar
 function signedIn(before: Standing | undefined, idp: string, identity: Identity, now: number): Standing {
   const { subject, secret, session, claims } = identity
   const fresh = { claims, goodAt: now, failures: 0, retryAt: 0 }
-  // Under its own `signIn`, for whoever asks with it at this moment.
-  if (secret === undefined && before?.secret !== undefined) return { ...before, ...fresh }
+  const signIn = randomUUID()
+  // Still as brought by its own sign-in, for whoever asks with it at this moment.
+  if (secret === undefined && before?.secret !== undefined) return { ...before, ...fresh, signIn }
   return {
-    signIn: randomUUID(),
+    signIn,
+    broughtBy: signIn,
     idp,
     subject,
     ...(secret === undefined ? undefined : { secret }),
@@ -188,6 +208,11 @@ function signedIn(before: Standing | undefined, idp: string, identity: Identity,
     ...fresh,
     leasedUntil: 0,
   }
+}
+
+/** Of a sign-in that left nothing to ask with. */
+function unknown({ idp, subject, claims, signedInAt }: SignedIn): Standing {
+  return signedIn(undefined, idp, { subject, claims }, signedInAt)
 }
 
 function released({ heldUntil: _, ...standing }: Standing): Standing {

@@ -20,15 +20,20 @@ import { CLIENT_AUTH_METHODS } from './registration.ts'
 import { type Resources, resourceIndicators } from './resources.ts'
 import { OPENID_SCOPES } from './scopes.ts'
 
+type SignedInAccount = Account & {
+  /** When its user came back from the IdP for the token at hand. Milliseconds. */
+  readonly signedInAt: number
+}
+
 export interface EngineParts {
   readonly config: Config
   readonly store: Store
   readonly reads: ReadAhead
   readonly accounts: Accounts
   /** Whether a user may go on when a refresh token is used, and who they are by now. */
-  readonly recheck: (account: Account) => Promise<{ readonly claims?: Claims } | { readonly over: string }>
+  readonly recheck: (account: SignedInAccount) => Promise<{ readonly claims?: Claims } | { readonly over: string }>
   /** Told of a user whose client gets its first refresh token next. */
-  readonly connected: (account: Account) => Promise<void>
+  readonly connected: (account: SignedInAccount) => Promise<void>
   /** The kind of record of an account that it reads; read ahead. */
   readonly recheckReads: string | undefined
   readonly codeReplayed: PersistencePolicy['codeReplayed']
@@ -112,13 +117,13 @@ export function buildProvider(parts: EngineParts): Provider {
       if (!account) return undefined
       if (!isRefresh(ctx, token)) {
         const known = withGroups(asProviderAccount(account), token)
-        if (isFirstUse(ctx, token)) await answered(parts.connected(account))
+        if (isFirstUse(ctx, token)) await answered(parts.connected({ ...account, signedInAt: signedInAt(token) }))
         return known
       }
       // Here, because the library has judged the token by now and spends it next: what fails here costs nobody a token.
       if (!isAllowed(account.idp, token))
         throw new errors.InvalidGrant('the IdP is not allowed for this server any more')
-      const verdict = await answered(parts.recheck(account))
+      const verdict = await answered(parts.recheck({ ...account, signedInAt: signedInAt(token) }))
       if ('over' in verdict) throw new errors.InvalidGrant('the identity provider no longer vouches for the user')
       return withGroups(asProviderAccount({ ...account, claims: verdict.claims ?? account.claims }), token)
     },
@@ -193,6 +198,13 @@ export function buildProvider(parts: EngineParts): Provider {
 function isRefresh({ oidc }: KoaContextWithOIDC, token: unknown): boolean {
   const { kind, consumed } = (token ?? {}) as { kind?: unknown; consumed?: unknown }
   return oidc?.route === 'token' && kind === 'RefreshToken' && consumed === undefined
+}
+
+/** Milliseconds. A code has the time of its sign-in, and so has every refresh token that came of it. One without would be
+ * of nobody who signed in here. */
+function signedInAt(token: unknown): number {
+  const { authTime } = (token ?? {}) as { authTime?: unknown }
+  return typeof authTime === 'number' ? authTime * 1000 : 0
 }
 
 /** Whether a code is exchanged by a client that gets a refresh token for it. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { openMetrics } from '../../src/observe/metrics.ts'
 import type { Mode } from '../support/company.ts'
@@ -114,6 +115,25 @@ describe('an IdP that gives no answer about a user', () => {
     issuer.advance(GRACE)
     for (const client of clients) expect((await client.refresh()).body.error).to.equal('invalid_grant')
     expect(company.asked).to.have.length(3 + 5 + 3)
+  })
+
+  it('is asked about fifty users at once, and about the others at their next use', async () => {
+    const { issuer, company } = set
+    const people = Array.from({ length: 52 }, (_, number) => `user-${number}`)
+    for (const login of people) company.people.set(login, { name: login, groups: [] })
+    const clients = await Promise.all(people.map((login) => Connected.by(login, issuer.url)))
+    issuer.advance(INTERVAL)
+    let release = () => {}
+    company.hold = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const answers = clients.map((client) => client.refresh())
+    for (let look = 0; look < 500 && (await rechecks('skipped')) !== 2; look += 1) await sleep(5)
+    release()
+    for (const { status } of await Promise.all(answers)) expect(status).to.equal(200)
+    expect([company.asked.length, await rechecks('skipped')]).to.deep.equal([50, 2])
+    for (const client of clients) expect((await client.refresh()).status).to.equal(200)
+    expect([new Set(company.asked).size, company.asked.length]).to.deep.equal([52, 52])
   })
 
   it('about three users, and one about others, is left alone for none of them', async () => {

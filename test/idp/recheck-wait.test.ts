@@ -55,7 +55,7 @@ function userWhoWaits(looksUntilFree: number) {
     apart: (work) => work(),
     now: Date.now,
   })
-  const verdict = recheck.check({ id: 'account', idp: 'idp', subject: 'ada', claims: {} })
+  const verdict = recheck.check({ id: 'account', idp: 'idp', subject: 'ada', claims: {}, signedInAt: Date.now() })
   return { verdict: Promise.race([verdict, sleep(5000, 'too late', { ref: false })]), asked: () => asked, told }
 }
 

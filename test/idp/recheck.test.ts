@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { Identity } from '../../src/adapter.ts'
+import { type Identity, LoginRefused } from '../../src/adapter.ts'
 import { openPauses } from '../../src/idp/pause.ts'
 import { openRecheck } from '../../src/idp/recheck.ts'
 import type { Known, Secrets, Standing } from '../../src/idp/secrets.ts'
@@ -8,7 +8,11 @@ const MINUTE = 60_000
 const unused = () => Promise.reject(new Error('not asked for'))
 
 /** A re-check of one user, at an IdP that can be asked or not, with a store that nobody else writes to. */
-function labWith(changes: Partial<Standing>, refresh = true) {
+function labWith(
+  changes: Partial<Standing>,
+  refresh: boolean | (() => Promise<Identity>) = true,
+  own: (known: Known) => Partial<Secrets> = () => ({}),
+) {
   const standing: Standing = {
     signIn: 'one',
     idp: 'idp',
@@ -41,8 +45,9 @@ function labWith(changes: Partial<Standing>, refresh = true) {
     },
     discard: unused,
     forget: async () => void done.push('forgot'),
+    ...own(known),
   }
-  const asked = async (identity: Identity) => identity
+  const asked = typeof refresh === 'boolean' ? async (identity: Identity) => identity : refresh
   const adapter = { start: unused, finish: unused, ...(refresh && { refresh: asked }) }
   const recheck = openRecheck({
     config: { recheckSeconds: 900, graceSeconds: 28_800 },
@@ -56,14 +61,14 @@ function labWith(changes: Partial<Standing>, refresh = true) {
       },
       any: unused,
     },
-    demanded: unused,
+    demanded: async () => undefined,
     told: () => undefined,
     unconfirmed: () => undefined,
     apart: (work) => work(),
     now: Date.now,
   })
   return {
-    verdict: () => recheck.check({ id: 'account', idp: 'idp', subject: 'ada', claims: {} }),
+    verdict: () => recheck.check({ id: 'account', idp: 'idp', subject: 'ada', claims: {}, signedInAt: Date.now() }),
     looks: () => looks,
     leased: () => leased,
     done,
@@ -106,6 +111,30 @@ describe('a clock that went wrong', () => {
   it('that is twelve seconds ahead does not ask beside one that asks', async function () {
     this.timeout(20_000)
     expect(await asked((now) => ({ goodAt: now - 20 * MINUTE, leasedUntil: now - 2000 }))).to.equal(0)
+  })
+})
+
+describe('a refusal of an earlier sign-in', () => {
+  it('does not end one that came meanwhile, also where the IdP gave it the same secret', async () => {
+    const refuse = () => Promise.reject(new LoginRefused('denied', 'disabled'))
+    const lab = labWith({ goodAt: Date.now() - 20 * MINUTE, broughtBy: 'one' }, refuse, (known) => {
+      const later = { ...known.standing, signIn: 'two', broughtBy: 'two', goodAt: Date.now() }
+      let now = known.standing
+      return {
+        change: async (before, standing) => ({ ...before, standing }),
+        async settle(before, standing) {
+          if (before.standing.signIn === 'one') {
+            now = later
+            return false
+          }
+          now = standing
+          return true
+        },
+        fresh: async () => ({ ...known, standing: now }),
+      }
+    })
+    expect(await lab.verdict()).to.deep.equal({ claims: { name: 'Ada' } })
+    expect(lab.done).to.deep.equal([])
   })
 })
 

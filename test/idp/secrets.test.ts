@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { openSecrets, SECRET_KIND, type Secrets } from '../../src/idp/secrets.ts'
 import type { StoreEngine } from '../../src/store.ts'
@@ -39,6 +40,8 @@ describe('what is known of a user at the IdP', () => {
     const identity = { subject: 'ada', claims: { name: 'Ada King' }, ...(secret === undefined ? {} : { secret }) }
     return secrets.begin('account', 'idp', identity, refreshes)
   }
+  const keep = (signedInAt = Date.now()) =>
+    secrets.keep('account', { idp: 'idp', subject: 'ada', claims: { name: 'Ada King' }, signedInAt })
   const signIn = async (secret: string) => {
     await begin(secret)
     const known = await secrets.fresh('account')
@@ -50,6 +53,11 @@ describe('what is known of a user at the IdP', () => {
     const before = await signIn('first')
     await signIn('second')
     await secrets.forget('account', before.standing.signIn)
+    const second = await secrets.fresh('account')
+    expect(second?.standing.secret).to.equal('second')
+    // Nor when the next one has only the secret of that.
+    await begin()
+    await secrets.forget('account', second?.standing.signIn ?? '')
     const known = await secrets.fresh('account')
     expect(known?.standing.secret).to.equal('second')
     await secrets.forget('account', known?.standing.signIn ?? '')
@@ -61,9 +69,9 @@ describe('what is known of a user at the IdP', () => {
     later = 30_000
     await begin()
     const known = await secrets.fresh('account')
-    // Under the same `signIn`: a check that is under way may hold the secret that is good from now on.
+    // As brought by the same one: a check that is under way may hold the secret that is good from now on.
     expect(known?.standing).to.deep.include({
-      signIn: before.standing.signIn,
+      broughtBy: before.standing.signIn,
       secret: 'first',
       claims: { name: 'Ada King' },
       goodAt: before.standing.goodAt + 30_000,
@@ -92,7 +100,7 @@ describe('what is known of a user at the IdP', () => {
     }
     await begin()
     const known = await secrets.fresh('account')
-    expect(known?.standing).to.deep.include({ signIn: before.standing.signIn, secret: 'renewed' })
+    expect(known?.standing).to.deep.include({ broughtBy: before.standing.signIn, secret: 'renewed' })
   })
 
   it('is nothing when the client of the sign-in can never use it, unless another one does', async () => {
@@ -107,7 +115,7 @@ describe('what is known of a user at the IdP', () => {
     const began = await signIn('first')
     const start = began.standing.goodAt
     expect(began.record.expiresAt).to.equal(start + PENDING)
-    await secrets.keep('account')
+    await keep()
     const kept = await secrets.fresh('account')
     expect(kept?.standing).to.deep.equal(began.standing)
     expect(kept?.record.expiresAt).to.be.within(start + LIFETIME, start + 1.25 * LIFETIME)
@@ -116,9 +124,18 @@ describe('what is known of a user at the IdP', () => {
     expect((await secrets.fresh('account'))?.record.expiresAt).to.equal(kept?.record.expiresAt)
   })
 
+  it('is a sign-in of then, without a secret, where nothing is known when its code is used', async () => {
+    const signedInAt = Date.now() - 50_000
+    await keep(signedInAt)
+    const known = await secrets.fresh('account')
+    expect(known?.standing).to.deep.include({ idp: 'idp', subject: 'ada', goodAt: signedInAt })
+    expect(known?.standing).to.not.have.property('secret')
+    expect(known?.record.expiresAt).to.be.at.least(signedInAt + LIFETIME)
+  })
+
   it('lives on with every good check, and its end is written a few times only', async () => {
     await signIn('first')
-    await secrets.keep('account')
+    await keep()
     const ends = new Set<number | undefined>()
     for (let check = 1; check <= 40; check += 1) {
       later = check * (LIFETIME / 40)
@@ -149,20 +166,37 @@ describe('what is known of a user at the IdP', () => {
       expect(await secrets.change(before, { ...before.standing, secret: 'lost' })).to.equal(undefined)
       return put(record, mode)
     }
-    await secrets.keep('account')
+    await keep()
     await others
     expect((await secrets.fresh('account'))?.standing.secret).to.equal('second')
     expect((await secrets.fresh('account'))?.record.expiresAt).to.be.at.least(before.standing.goodAt + LIFETIME)
+  })
+
+  it('and without losing it to a clock that is behind', async () => {
+    await signIn('first')
+    const put = sealed.put.bind(sealed)
+    let others: Promise<unknown> | undefined
+    sealed.put = async (record, mode) => {
+      sealed.put = put
+      // As seen by a machine whose clock is twelve seconds ahead.
+      later = 12_000
+      others = begin('second')
+      await sleep(200)
+      return put(record, mode)
+    }
+    await keep()
+    await others
+    expect((await secrets.fresh('account'))?.standing.secret).to.equal('second')
   })
 
   it('is not kept from others by a process that died while it gave it a new end', async () => {
     await signIn('first')
     const { put } = sealed
     sealed.put = () => Promise.reject(new Error('the process died'))
-    await secrets.keep('account').catch(() => undefined)
+    await keep().catch(() => undefined)
     sealed.put = put
-    later = 2001
-    await secrets.keep('account')
+    later = 17_001
+    await keep()
     const known = await secrets.fresh('account')
     expect(known?.standing).to.include({ secret: 'first' }).and.not.have.property('heldUntil')
   })

@@ -15,7 +15,7 @@ export const INTERVAL = 900_000
 
 export async function startCompanyIssuer(
   sessions: ConfigInput['sessions'] = {},
-  options: Pick<TestOptions, 'store' | 'config' | 'metrics'> = {},
+  options: Pick<TestOptions, 'store' | 'config' | 'metrics' | 'fetchForClients'> = {},
 ): Promise<CompanyIssuer> {
   const company = await Company.start()
   const issuer = await startIssuer({
