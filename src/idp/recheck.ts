@@ -177,7 +177,11 @@ export function openRecheck(parts: RecheckParts): Recheck {
 
   async function ask(accountId: string, leased: Known, limit: number): Promise<Judged> {
     const { standing } = leased
+    const facts = { idp: standing.idp, account: accountId }
+    const tell = (told: Answer) =>
+      'result' in told ? parts.told(told.result, facts, told.cause) : parts.told('passed', facts)
     const keepLate = (late: Answer) => {
+      tell(late)
       // Too late for the request, yet it may hold the only secret that the IdP still takes.
       if ('identity' in late || late.secret !== undefined || isFinal(late.result))
         void saveAgain(accountId, leased, late)
@@ -185,8 +189,7 @@ export function openRecheck(parts: RecheckParts): Recheck {
     const answer = await consult(parts.idps.get(standing.idp)?.adapter, standing, keepLate, limit)
     const heard = 'result' in answer ? answer.heard : 'answered'
     if (heard !== 'nothing') pauses[heard](standing.idp)
-    const facts = { idp: standing.idp, account: accountId }
-    parts.told('result' in answer ? answer.result : 'passed', facts, 'result' in answer ? answer.cause : undefined)
+    tell(answer)
     try {
       return await save(accountId, leased, answer)
     } catch (error) {

@@ -4,7 +4,7 @@ import { SECRET_KIND } from '../../src/idp/secrets.ts'
 import { type StoreEngine, StoreUnavailable } from '../../src/store.ts'
 import { withSeal } from '../stores/support.ts'
 import { Company } from '../support/company.ts'
-import { type CompanyIssuer, Connected, INTERVAL, startCompanyIssuer } from '../support/company-issuer.ts'
+import { audited, type CompanyIssuer, Connected, INTERVAL, startCompanyIssuer } from '../support/company-issuer.ts'
 import { SECRET } from '../support/issuer.ts'
 import { sharedEngine } from '../support/mongo.ts'
 import { leaveOutMongo } from '../support/needs-mongo.ts'
@@ -142,6 +142,19 @@ describe('what happens while the IdP is asked', () => {
     issuer.advance(INTERVAL)
     expect((await client.refresh()).status).to.equal(200)
     expect(set.company.asked).to.have.length(2)
+  })
+
+  it('also when it ends the access, which the audit log then tells with the reason', async function () {
+    this.timeout(20_000)
+    const { issuer, company } = set
+    const client = await Connected.by('ada', issuer.url)
+    const { answer, release } = await held(client)
+    expect((await answer).status).to.equal(200)
+    company.people.delete('ada')
+    release()
+    await sleep(500)
+    expect(audited(issuer, 'recheck.ended')).to.have.length(1)
+    expect((await client.refresh()).body.error).to.equal('invalid_grant')
   })
 
   it('also when it is a failure that comes too late, with a renewed secret', async function () {
