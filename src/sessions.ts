@@ -50,7 +50,7 @@ export function openSessions(parts: SessionParts): Sessions {
     damaged: (kind, count) => parts.log.error({ kind, count }, RECORDS_DAMAGED),
     now,
   })
-  const challenges = openChallenges(store, now)
+  const challenges = openChallenges(store, unsealable(parts.log, CHALLENGE_DAMAGED), now)
   const recheck = openRecheck({
     config: config.sessions,
     idps,
@@ -58,11 +58,7 @@ export function openSessions(parts: SessionParts): Sessions {
       store,
       reads,
       lifetime: secretLifetime(config),
-      damaged(account, err) {
-        if (!(err instanceof SealBroken)) return false
-        parts.log.error({ account, err }, SECRET_DAMAGED)
-        return true
-      },
+      damaged: unsealable(parts.log, SECRET_DAMAGED),
       now,
     }),
     pauses: openPauses(now),
@@ -94,6 +90,18 @@ const RECORDS_DAMAGED =
   'records that cannot be opened were passed over: a Grant serves nobody, but that of an UpstreamSession has not ended'
 const SECRET_DAMAGED =
   'what was known of a user at their IdP cannot be opened and was deleted: they must sign in again when the grace is over'
+
+const CHALLENGE_DAMAGED =
+  'what an IdP demands of the next sign-in of a user cannot be opened and was deleted: the next re-check demands it again'
+
+/** Tells the operator of a record that can never be opened again. */
+function unsealable(log: Logger, message: string): (account: string, err: unknown) => boolean {
+  return (account, err) => {
+    if (!(err instanceof SealBroken)) return false
+    log.error({ account, err }, message)
+    return true
+  }
+}
 
 /** Milliseconds. A refresh token is issued until the grace is over, and ends with its grant at the latest. */
 function secretLifetime({ tokens, sessions }: Config): number {

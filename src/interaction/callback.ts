@@ -48,6 +48,7 @@ export async function finishLogin(ctx: Context, parts: InteractionParts): Promis
     ctx.redirect(next.href)
   } catch (error) {
     if (!isLoginRefused(error)) throw error
+    await giveUpPending(parts, attempt, error)
     const { followed, fault } = await followChallenge(ctx, parts, attempt, error)
     if (followed) return
     const { denial, description } = outcomeOf(error)
@@ -82,10 +83,21 @@ async function followPending(
   const claims = await parts.challenges.pending(account)
   if (claims === undefined) return false
   if (claims !== attempt.login.hints.claims) {
-    return goAgain(ctx, parts, attempt, { claims, ...(username === undefined ? undefined : { loginHint: username }) })
+    const hints = { claims, ...(username === undefined ? undefined : { loginHint: username }) }
+    return goAgain(ctx, parts, attempt, hints, account)
   }
   await parts.challenges.met(account)
   return false
+}
+
+/** Whoever was sent there was known by then, and nobody else's challenge is touched. */
+async function giveUpPending(
+  { challenges }: InteractionParts,
+  { demandedOf, login }: Attempt,
+  refused: LoginRefused,
+): Promise<void> {
+  const { claims } = login.hints
+  if (demandedOf !== undefined && claims !== undefined) await challenges.refused(demandedOf, claims, refused)
 }
 
 async function goAgain(
@@ -93,8 +105,9 @@ async function goAgain(
   { attempts, base }: InteractionParts,
   attempt: Attempt,
   demanded: Hints,
+  demandedOf?: string,
 ): Promise<boolean> {
-  const state = await attempts.again(ctx, attempt, demanded)
+  const state = await attempts.again(ctx, attempt, demanded, demandedOf)
   if (state === undefined) return false
   ctx.status = 303
   ctx.redirect(signInPath(base, attempt.uid, attempt.idp, state))
