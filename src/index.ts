@@ -45,7 +45,7 @@ import type { StoreEngine } from './store.ts'
 import { refuseHalfImported } from './stores/move/marker.ts'
 import { asOneRequest, patience, patient } from './stores/patience.ts'
 import { Ring } from './stores/ring.ts'
-import { sealStore } from './stores/seal.ts'
+import { SealBroken, sealStore } from './stores/seal.ts'
 import { startUpkeep } from './stores/upkeep.ts'
 import { callbackUrl } from './url.ts'
 
@@ -104,7 +104,8 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     },
     now: () => new Date(now()),
   })
-  await tellChangedTypes(store, idps.values(), (fields, message) => log.warn(fields, message))
+  const isBroken = (error: unknown) => error instanceof SealBroken
+  await tellChangedTypes(store, idps.values(), (fields, message) => log.warn(fields, message), isBroken)
   const resources = openResources(config.resources)
   const reads = readAhead(store)
   const accounts = openAccounts(store, reads, config.tokens.grantSeconds * 1000, now)
