@@ -14,7 +14,7 @@ import { openSecrets, type SecretStore } from './idp/secrets.ts'
 import type { Audit } from './observe/audit.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { accountId } from './provider/accounts.ts'
-import { type Grants, openGrants } from './provider/grants.ts'
+import { type Ended, type Grants, openGrants } from './provider/grants.ts'
 import type { ReadAhead } from './provider/read-ahead.ts'
 import type { Store, StoredRecord } from './store.ts'
 import { SealBroken } from './stores/seal.ts'
@@ -37,8 +37,8 @@ export interface Sessions {
   readonly challenges: Challenges
   /** A code was used twice, and its grant has ended. */
   codeReplayed(code: StoredRecord): void
-  /** Ends what a logout token names. Answers how many grants there were. */
-  loggedOut(idp: string, notice: LogoutNotice): Promise<number>
+  /** Ends what a logout token names. Answers how many grants there were, and how many records were passed over. */
+  loggedOut(idp: string, notice: LogoutNotice): Promise<Pick<Ended, 'grants' | 'passedOver'>>
 }
 
 export function openSessions(parts: SessionParts): Sessions {
@@ -78,10 +78,14 @@ export function openSessions(parts: SessionParts): Sessions {
         recheck.grantEnded(account).catch((err) => parts.log.warn({ err }, 'an upstream secret stays behind'))
     },
     async loggedOut(idp, { subject, session }) {
-      if (session === undefined) return recheck.end(accountId(idp, subject ?? ''), 'logout')
-      const { grants: count, accounts } = await grants.endSession(idp, session, subject, 'logout')
-      for (const account of accounts) await recheck.grantEnded(account)
-      return count
+      if (session === undefined) {
+        const account = accountId(idp, subject ?? '')
+        const count = await recheck.end(account, 'logout')
+        return { grants: count, passedOver: await grants.passedOver(account) }
+      }
+      const ended = await grants.endSession(idp, session, subject, 'logout')
+      for (const account of ended.accounts) await recheck.grantEnded(account)
+      return ended
     },
   }
 }

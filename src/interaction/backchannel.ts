@@ -14,8 +14,8 @@ import type { Store } from '../store.ts'
 export interface BackchannelParts {
   readonly idps: ReadonlyMap<string, OpenIdp>
   readonly store: Pick<Store, 'put' | 'get' | 'consume'>
-  /** Ends what the notice names. Answers how many grants there were. */
-  readonly end: (idp: string, notice: LogoutNotice) => Promise<number>
+  /** Ends what the notice names. Answers how many grants there were, and how many records could not be read. */
+  readonly end: (idp: string, notice: LogoutNotice) => Promise<{ readonly grants: number; readonly passedOver: number }>
   readonly audit: Audit
   readonly log: { warn(fields: object, message: string): void }
   readonly now: () => number
@@ -38,13 +38,20 @@ export async function backchannelLogout(ctx: Context, parts: BackchannelParts): 
     const notice = checked(await withinDeadline(() => verify(token)))
     const key = JSON.stringify([idp.id, notice.id])
     await once(parts, key)
-    const grants = await parts.end(idp.id, notice)
-    await parts.store.consume(KIND, key)
+    const { grants, passedOver } = await parts.end(idp.id, notice)
+    if (passedOver === 0) await parts.store.consume(KIND, key)
     parts.audit('logout.backchannel', {
       idp: idp.id,
       grants,
+      ...(passedOver === 0 ? undefined : { passed_over: passedOver }),
       reason: notice.session === undefined ? 'user' : 'session',
     })
+    if (passedOver > 0) {
+      // Section 2.8: a logout that failed. The same token may be sent again when the records are whole.
+      ctx.status = 400
+      ctx.body = { error: 'server_error', error_description: 'not all that the token names could be ended' }
+      return
+    }
     ctx.status = 200
     ctx.body = ''
   } catch (error) {
