@@ -4,9 +4,8 @@
  * Owns which of them are followed, and those that a re-check met: only a browser can answer one, so they wait beside the
  * account for its next sign-in. Sending the browser there is left to `interaction/`.
  */
-import { isLoginRefused } from '../adapter.ts'
 import type { Store } from '../store.ts'
-import { readable } from './readable.ts'
+import { readable, refusalOf } from './readable.ts'
 
 export const CHALLENGE_KIND = 'PendingChallenge'
 
@@ -32,7 +31,7 @@ export interface Challenges {
 
 /** The challenge of a refusal when it is a JSON object of bounded size. */
 export function challengeOf(refused: unknown): Challenge {
-  const challenge: unknown = readable(() => (isLoginRefused(refused) ? refused.challenge : undefined))
+  const challenge: unknown = readable(() => refusalOf(refused)?.challenge)
   if (challenge === undefined) return {}
   if (typeof challenge !== 'string') return { fault: 'is no text' }
   const encoded = new URLSearchParams({ claims: challenge }).toString()

@@ -3,12 +3,13 @@
  * account to the engine. An administrator who consented for everybody comes back here too, and is no sign-in.
  */
 import type { Context } from 'koa'
-import { type Hints, type Identity, isLoginRefused, type LoginRefused } from '../adapter.ts'
+import type { Hints, Identity, LoginRefused } from '../adapter.ts'
 import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
 import { challengeOf } from '../idp/challenges.ts'
 import { withinDeadline } from '../idp/deadline.ts'
 import { provenIdentity } from '../idp/identity.ts'
+import { refusalOf } from '../idp/readable.ts'
 import { type Attempt, signInPath } from './attempt.ts'
 import { wayBack } from './back.ts'
 import type { InteractionParts } from './parts.ts'
@@ -47,14 +48,15 @@ export async function finishLogin(ctx: Context, parts: InteractionParts): Promis
     ctx.status = 303
     ctx.redirect(next.href)
   } catch (error) {
-    if (!isLoginRefused(error)) throw error
-    await giveUpPending(parts, attempt, error)
-    const { followed, fault } = await followChallenge(ctx, parts, attempt, error)
+    const refused = refusalOf(error)
+    if (!refused) throw error
+    await giveUpPending(parts, attempt, refused)
+    const { followed, fault } = await followChallenge(ctx, parts, attempt, refused)
     if (followed) return
-    const { denial, description } = outcomeOf(error)
+    const { denial, description } = outcomeOf(refused)
     const target = await parts.port.deny(attempt.uid, denial, description)
     const message = `the sign-in at ${idp.id} failed${fault ? `, and its challenge ${fault}` : ''}`
-    throw refusalFailure(error, message, target && wayBack(target))
+    throw refusalFailure(refused, message, target && wayBack(target))
   }
 }
 
