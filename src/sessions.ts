@@ -12,6 +12,7 @@ import { openRecheck, type Recheck, type RecheckParts } from './idp/recheck.ts'
 import type { OpenIdp } from './idp/registry.ts'
 import { openSecrets, type SecretStore } from './idp/secrets.ts'
 import type { Audit } from './observe/audit.ts'
+import { clean } from './observe/clean.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { accountId } from './provider/accounts.ts'
 import { type Ended, type Grants, openGrants } from './provider/grants.ts'
@@ -121,7 +122,11 @@ function tellers({ audit, metrics, log }: SessionParts): Pick<RecheckParts, 'tol
       if (result === 'passed') return audit('recheck.passed', facts)
       const ended = result === 'denied' || result === 'not_allowed'
       audit(ended ? 'recheck.ended' : 'recheck.unanswered', { ...facts, reason: result })
-      log.warn({ ...facts, err }, ended ? 'access has ended at the IdP' : 'a user could not be checked at the IdP')
+      // Whatever logger this is, it must not break on what an adapter threw.
+      log.warn(
+        { ...facts, err: clean(err) },
+        ended ? 'access has ended at the IdP' : 'a user could not be checked at the IdP',
+      )
     },
     unconfirmed(over, facts) {
       audit(over ? 'recheck.grace_over' : 'recheck.in_grace', facts)

@@ -14,6 +14,7 @@ describe('a challenge that a re-check met', () => {
   let issuer: TestIssuer
   let client: Registered
   let demanded: string | undefined
+  let unreadable: Error | undefined
 
   before(async () => {
     const { type } = scripted
@@ -24,6 +25,7 @@ describe('a challenge that a re-check met', () => {
           open: (...parts) => ({
             ...type.open(...parts),
             refresh: async (identity) => {
+              if (unreadable) throw unreadable
               if (demanded) throw new LoginRefused('denied', 'step up', { challenge: demanded })
               return identity
             },
@@ -101,5 +103,16 @@ describe('a challenge that a re-check met', () => {
     const errors = issuer.logged.filter(({ level }) => Number(level) >= 50)
     expect(errors.map(({ msg }) => String(msg))).to.have.length(1)
     expect(errors[0]?.msg).to.match(/^what an IdP demands of the next sign-in of a user cannot be opened/)
+  })
+
+  it('and an error that cannot be read is no answer: the user goes on for the grace', async () => {
+    const { refresh_token } = await connect()
+    const broken = (): never => {
+      throw new Error('a trap of the adapter broke')
+    }
+    unreadable = new Proxy(new LoginRefused('denied', 'x'), { get: broken, getPrototypeOf: broken })
+    issuer.advance(INTERVAL)
+    expect((await refresh(issuer.url, client, refresh_token)).status).to.equal(200)
+    unreadable = undefined
   })
 })
