@@ -27,6 +27,7 @@ import { interactionRoutes } from './interaction/routes.ts'
 import { deriveKeys } from './keys/derive.ts'
 import { openKeyring } from './keys/keyring.ts'
 import { openAudit } from './observe/audit.ts'
+import { clean } from './observe/clean.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { openPages } from './pages/index.ts'
 import { openLogos } from './pages/logos.ts'
@@ -45,7 +46,7 @@ import type { StoreEngine } from './store.ts'
 import { refuseHalfImported } from './stores/move/marker.ts'
 import { asOneRequest, patience, patient } from './stores/patience.ts'
 import { Ring } from './stores/ring.ts'
-import { sealStore } from './stores/seal.ts'
+import { SealBroken, sealStore } from './stores/seal.ts'
 import { startUpkeep } from './stores/upkeep.ts'
 import { callbackUrl } from './url.ts'
 
@@ -86,6 +87,8 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
   const issuer = new URL(config.issuer)
   const base = basePath(config)
   const audit = openAudit(log)
+  // Whatever logger this is, it must not break on what an adapter threw.
+  const robust = { warn: (fields: object, message: string) => log.warn(clean(fields), message) }
   const problems = [...checkRules(config, parts.adapters), ...checkLogos(config)]
   if (problems.length > 0) throw new ConfigError(problems)
 
@@ -104,7 +107,8 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
     },
     now: () => new Date(now()),
   })
-  await tellChangedTypes(store, idps.values(), (fields, message) => log.warn(fields, message))
+  const isBroken = (error: unknown) => error instanceof SealBroken
+  await tellChangedTypes(store, idps.values(), (fields, message) => log.warn(fields, message), isBroken)
   const resources = openResources(config.resources)
   const reads = readAhead(store)
   const accounts = openAccounts(store, reads, config.tokens.grantSeconds * 1000, now)
@@ -177,7 +181,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
       pages,
       audit,
       log,
-      backchannel: { idps, store, end: sessions.loggedOut, audit, log, now },
+      backchannel: { idps, store, end: sessions.loggedOut, audit, log: robust, now },
     }),
     oauth: endpoints(provider, {
       config,

@@ -12,9 +12,10 @@ import { openRecheck, type Recheck, type RecheckParts } from './idp/recheck.ts'
 import type { OpenIdp } from './idp/registry.ts'
 import { openSecrets, type SecretStore } from './idp/secrets.ts'
 import type { Audit } from './observe/audit.ts'
+import { clean } from './observe/clean.ts'
 import type { Metrics } from './observe/metrics.ts'
 import { accountId } from './provider/accounts.ts'
-import { type Grants, openGrants } from './provider/grants.ts'
+import { type Ended, type Grants, openGrants } from './provider/grants.ts'
 import type { ReadAhead } from './provider/read-ahead.ts'
 import type { Store, StoredRecord } from './store.ts'
 import { SealBroken } from './stores/seal.ts'
@@ -37,8 +38,8 @@ export interface Sessions {
   readonly challenges: Challenges
   /** A code was used twice, and its grant has ended. */
   codeReplayed(code: StoredRecord): void
-  /** Ends what a logout token names. Answers how many grants there were. */
-  loggedOut(idp: string, notice: LogoutNotice): Promise<number>
+  /** Ends what a logout token names. Answers how many grants there were, and how many records were passed over. */
+  loggedOut(idp: string, notice: LogoutNotice): Promise<Pick<Ended, 'grants' | 'passedOver'>>
 }
 
 export function openSessions(parts: SessionParts): Sessions {
@@ -50,7 +51,7 @@ export function openSessions(parts: SessionParts): Sessions {
     damaged: (kind, count) => parts.log.error({ kind, count }, RECORDS_DAMAGED),
     now,
   })
-  const challenges = openChallenges(store, now)
+  const challenges = openChallenges(store, unsealable(parts.log, CHALLENGE_DAMAGED), now)
   const recheck = openRecheck({
     config: config.sessions,
     idps,
@@ -58,11 +59,7 @@ export function openSessions(parts: SessionParts): Sessions {
       store,
       reads,
       lifetime: secretLifetime(config),
-      damaged(account, err) {
-        if (!(err instanceof SealBroken)) return false
-        parts.log.error({ account, err }, SECRET_DAMAGED)
-        return true
-      },
+      damaged: unsealable(parts.log, SECRET_DAMAGED),
       now,
     }),
     pauses: openPauses(now),
@@ -82,10 +79,14 @@ export function openSessions(parts: SessionParts): Sessions {
         recheck.grantEnded(account).catch((err) => parts.log.warn({ err }, 'an upstream secret stays behind'))
     },
     async loggedOut(idp, { subject, session }) {
-      if (session === undefined) return recheck.end(accountId(idp, subject ?? ''), 'logout')
-      const { grants: count, accounts } = await grants.endSession(idp, session, subject, 'logout')
-      for (const account of accounts) await recheck.grantEnded(account)
-      return count
+      if (session === undefined) {
+        const account = accountId(idp, subject ?? '')
+        const count = await recheck.end(account, 'logout')
+        return { grants: count, passedOver: await grants.passedOver(account) }
+      }
+      const ended = await grants.endSession(idp, session, subject, 'logout')
+      for (const account of ended.accounts) await recheck.grantEnded(account)
+      return ended
     },
   }
 }
@@ -94,6 +95,18 @@ const RECORDS_DAMAGED =
   'records that cannot be opened were passed over: a Grant serves nobody, but that of an UpstreamSession has not ended'
 const SECRET_DAMAGED =
   'what was known of a user at their IdP cannot be opened and was deleted: they must sign in again when the grace since that is over'
+
+const CHALLENGE_DAMAGED =
+  'what an IdP demands of the next sign-in of a user cannot be opened and was deleted: the next re-check demands it again'
+
+/** Tells the operator of a record that can never be opened again. */
+function unsealable(log: Logger, message: string): (account: string, err: unknown) => boolean {
+  return (account, err) => {
+    if (!(err instanceof SealBroken)) return false
+    log.error({ account, err }, message)
+    return true
+  }
+}
 
 /** Milliseconds. A refresh token is issued until the grace is over, and ends with its grant at the latest. */
 function secretLifetime({ tokens, sessions }: Config): number {
@@ -109,7 +122,11 @@ function tellers({ audit, metrics, log }: SessionParts): Pick<RecheckParts, 'tol
       if (result === 'passed') return audit('recheck.passed', facts)
       const ended = result === 'denied' || result === 'not_allowed'
       audit(ended ? 'recheck.ended' : 'recheck.unanswered', { ...facts, reason: result })
-      log.warn({ ...facts, err }, ended ? 'access has ended at the IdP' : 'a user could not be checked at the IdP')
+      // Whatever logger this is, it must not break on what an adapter threw.
+      log.warn(
+        { ...facts, err: clean(err) },
+        ended ? 'access has ended at the IdP' : 'a user could not be checked at the IdP',
+      )
     },
     unconfirmed(over, facts) {
       audit(over ? 'recheck.grace_over' : 'recheck.in_grace', facts)

@@ -21,6 +21,10 @@ const HTTP_CODES: Readonly<Record<number, ErrorCode>> = {
 
 /** Classifies an error. Whatever is not known to be someone else's doing is `internal`. */
 export function judge(error: unknown, ctx: Context): Verdict {
+  return readable(() => judged(error, ctx)) ?? verdict('internal')
+}
+
+function judged(error: unknown, ctx: Context): Verdict {
   if (isFailure(error)) return verdict(error.code)
   if (chain(error).some(isStoreUnavailable)) return verdict('unavailable')
   // A malformed percent-encoding in the address.
@@ -65,7 +69,8 @@ function chain(error: unknown): unknown[] {
   let link = error
   while (link !== undefined && link !== null && links.length < MAX_CAUSES) {
     links.push(link)
-    link = link instanceof Error ? link.cause : undefined
+    const here = link
+    link = readable(() => (here instanceof Error ? here.cause : undefined))
   }
   return links
 }
@@ -78,9 +83,9 @@ export function logFields(error: unknown, { code, status }: Verdict, ctx: Contex
     method: ctx.method,
     path: loggedPath(ctx.originalUrl),
     status,
-    causes: chain(error).map(describe),
+    causes: chain(error).map((link) => readable(() => describe(link)) ?? '(an error that cannot be read)'),
     operator: ERRORS[code].operator,
-    ...(code === 'internal' && error instanceof Error ? { stack: stackOf(error) } : {}),
+    ...(code === 'internal' ? readable(() => error instanceof Error && { stack: stackOf(error) }) : undefined),
   }
 }
 
@@ -88,6 +93,15 @@ function describe(link: unknown): string {
   if (!(link instanceof Error)) return printable(String(link))
   const message = link.message || ('code' in link ? String(link.code) : '')
   return printable(link.name === 'Failure' ? message : `${link.name}: ${message}`)
+}
+
+/** Undefined when what somebody threw breaks on being read. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
 }
 
 function stackOf(error: Error): string[] {

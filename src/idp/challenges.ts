@@ -4,9 +4,8 @@
  * Owns which of them are followed, and those that a re-check met: only a browser can answer one, so they wait beside the
  * account for its next sign-in. Sending the browser there is left to `interaction/`.
  */
-import { isLoginRefused } from '../adapter.ts'
 import type { Store } from '../store.ts'
-import { readable } from './readable.ts'
+import { readable, refusalOf } from './readable.ts'
 
 export const CHALLENGE_KIND = 'PendingChallenge'
 
@@ -25,11 +24,14 @@ export interface Challenges {
   pending(accountId: string): Promise<string | undefined>
   /** A sign-in carried it and was good. */
   met(accountId: string): Promise<void>
+  /** A sign-in carried it and was refused: it gives way to what that demands, if anything. One that can no longer be met,
+   * since its policy is gone, would shut the user out; a re-check whose IdP still demands it says so again. */
+  refused(accountId: string, claims: string, refused: unknown): Promise<void>
 }
 
 /** The challenge of a refusal when it is a JSON object of bounded size. */
 export function challengeOf(refused: unknown): Challenge {
-  const challenge: unknown = readable(() => (isLoginRefused(refused) ? refused.challenge : undefined))
+  const challenge: unknown = readable(() => refusalOf(refused)?.challenge)
   if (challenge === undefined) return {}
   if (typeof challenge !== 'string') return { fault: 'is no text' }
   const encoded = new URLSearchParams({ claims: challenge }).toString()
@@ -43,19 +45,42 @@ export function challengeOf(refused: unknown): Challenge {
   return { fault: 'is no JSON object' }
 }
 
-export function openChallenges(store: Pick<Store, 'get' | 'put' | 'delete'>, now: () => number): Challenges {
+/** @param damaged told why a record could not be read. Answers whether it never can, and is to be deleted */
+export function openChallenges(
+  store: Pick<Store, 'get' | 'put' | 'delete'>,
+  damaged: (accountId: string, error: unknown) => boolean,
+  now: () => number,
+): Challenges {
+  async function keep(accountId: string, refused: unknown): Promise<boolean> {
+    const { claims } = challengeOf(refused)
+    if (claims === undefined) return false
+    const record = { kind: CHALLENGE_KIND, id: accountId, accountId, payload: claims, expiresAt: now() + LIFETIME }
+    return store.put(record, 'upsert')
+  }
+
+  async function pending(accountId: string): Promise<string | undefined> {
+    try {
+      return (await store.get(CHALLENGE_KIND, accountId))?.payload
+    } catch (error) {
+      if (!damaged(accountId, error)) throw error
+      await met(accountId)
+      return undefined
+    }
+  }
+
+  async function met(accountId: string): Promise<void> {
+    await store.delete(CHALLENGE_KIND, accountId)
+  }
+
   return {
     async keep(accountId, refused) {
-      const { claims } = challengeOf(refused)
-      if (claims === undefined) return
-      const record = { kind: CHALLENGE_KIND, id: accountId, accountId, payload: claims, expiresAt: now() + LIFETIME }
-      await store.put(record, 'upsert')
+      await keep(accountId, refused)
     },
-    async pending(accountId) {
-      return (await store.get(CHALLENGE_KIND, accountId))?.payload
-    },
-    async met(accountId) {
-      await store.delete(CHALLENGE_KIND, accountId)
+    pending,
+    met,
+    async refused(accountId, claims, refused) {
+      // A re-check may have met another one meanwhile.
+      if ((await pending(accountId)) === claims && !(await keep(accountId, refused))) await met(accountId)
     },
   }
 }

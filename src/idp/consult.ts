@@ -1,7 +1,7 @@
 /** One question to an adapter about a user, with an end to the waiting and a name for everything that can come of it. */
-import { type Identity, type IdpAdapter, isLoginRefused, type Refusal } from '../adapter.ts'
+import type { Identity, IdpAdapter, Refusal } from '../adapter.ts'
 import { isUpstreamSecret, provenIdentity } from './identity.ts'
-import { readable } from './readable.ts'
+import { readable, reasonOf, refusalOf } from './readable.ts'
 import type { Standing } from './secrets.ts'
 import { type Heard, openWatch, type Watch } from './watch.ts'
 
@@ -71,9 +71,9 @@ async function ask(adapter: IdpAdapter | undefined, standing: Standing, watch: W
     if (now.subject !== subject) throw new Error('the adapter named another user than it was asked about')
     return { identity: now }
   } catch (cause) {
-    const refusal = isLoginRefused(cause) ? cause : undefined
+    const refusal = refusalOf(cause)
     renewed = readable(() => refusal?.secret) ?? renewed
-    const result = readable(() => refusal?.reason) ?? 'invalid'
+    const result = refusal ? reasonOf(refusal) : 'invalid'
     return {
       result,
       cause,

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { type Identity, LoginRefused } from '../adapter.ts'
+import { readable } from './readable.ts'
 
 const MAX_NAME = 256
 
@@ -19,7 +20,7 @@ const text = (max: number) =>
 const secret = z.string().max(16_384)
 
 /** For people to read: a part of one says as much. */
-const name = z.preprocess(readable, z.string().optional())
+const name = z.preprocess(inOneLine, z.string().optional())
 
 /** For programs to compare: a part of one would be another one. */
 const address = z
@@ -45,8 +46,9 @@ const identity = z.object({
 
 /** @throws {LoginRefused} `invalid` when the identity cannot be used */
 export function provenIdentity(claimed: unknown): Identity {
-  const result = identity.safeParse(claimed)
-  if (result.success) return withoutAbsent(result.data)
+  const result = readable(() => identity.safeParse(claimed))
+  if (result?.success) return withoutAbsent(result.data)
+  if (!result) throw new LoginRefused('invalid', 'the adapter named a user that cannot be read')
   const [issue] = result.error.issues
   throw new LoginRefused(
     'invalid',
@@ -60,7 +62,7 @@ export function isUpstreamSecret(claimed: unknown): claimed is string {
 }
 
 /** In one line, without what no page shows, and at most as long as a page has room for. */
-function readable(claimed: unknown): string | undefined {
+function inOneLine(claimed: unknown): string | undefined {
   if (typeof claimed !== 'string') return undefined
   const line = claimed
     .slice(0, 4 * MAX_NAME)

@@ -19,6 +19,8 @@ export interface Attempt {
   readonly uid: string
   readonly idp: string
   readonly login: Login
+  /** The account whose pending challenge this carries. */
+  readonly demandedOf?: string
 }
 
 export interface Attempts {
@@ -26,7 +28,7 @@ export interface Attempts {
   mint(ctx: Context, uid: string, idp: string, hints: Hints): Promise<string>
   /** Mints one more attempt for the same interaction, which carries what the IdP demands of it. Answers its state, or
    * nothing when the interaction had its one already: an IdP must not send people round and round. */
-  again(ctx: Context, attempt: Attempt, demanded: Hints): Promise<string | undefined>
+  again(ctx: Context, attempt: Attempt, demanded: Hints, demandedOf?: string): Promise<string | undefined>
   /** The attempt of this browser, still to be taken. @throws {Failure} */
   peek(ctx: Context, idp: string, state: string): Promise<Attempt>
   /** The attempt of this browser, and of nobody after it. @throws {Failure} */
@@ -39,6 +41,7 @@ interface Saved {
   readonly nonce: string
   readonly codeVerifier: string
   readonly hints: Hints
+  readonly demandedOf?: string
   /** SHA-256 of the cookie's value. */
   readonly browser: string
 }
@@ -63,7 +66,7 @@ export function openAttempts(store: Store, issuer: URL, now: () => number): Atte
     if (!timingSafeEqual(Buffer.from(digest(presented)), Buffer.from(saved.browser))) {
       throw new Failure('wrong_browser', 'the login cookie is missing or belongs to another attempt')
     }
-    const { nonce, codeVerifier, hints } = saved
+    const { nonce, codeVerifier, hints, demandedOf } = saved
     const login = {
       redirectUri: callbackUrl(issuer, idp),
       state,
@@ -72,13 +75,17 @@ export function openAttempts(store: Store, issuer: URL, now: () => number): Atte
       codeChallenge: digest(codeVerifier),
       hints,
     }
-    return { uid: saved.uid, idp, login }
+    return { uid: saved.uid, idp, login, ...(demandedOf === undefined ? undefined : { demandedOf }) }
   }
 
-  async function mint(ctx: Context, uid: string, idp: string, hints: Hints): Promise<string> {
+  async function mint(
+    ctx: Context,
+    { uid, idp, hints, demandedOf }: Pick<Saved, 'uid' | 'idp' | 'hints' | 'demandedOf'>,
+  ): Promise<string> {
     const state = random()
     const browser = random()
-    const saved: Saved = { uid, idp, nonce: random(), codeVerifier: random(), hints, browser: digest(browser) }
+    const secrets = { nonce: random(), codeVerifier: random(), browser: digest(browser) }
+    const saved: Saved = { uid, idp, hints, ...(demandedOf === undefined ? undefined : { demandedOf }), ...secrets }
     const record = { kind: KIND, id: state, payload: JSON.stringify(saved), expiresAt: now() + LIFETIME }
     await store.put(record, 'insert')
     ctx.cookies.set(cookieName(state), browser, { ...cookie, maxAge: LIFETIME })
@@ -87,11 +94,12 @@ export function openAttempts(store: Store, issuer: URL, now: () => number): Atte
 
   return {
     peek,
-    mint,
-    async again(ctx, { uid, idp, login }, demanded) {
+    mint: (ctx, uid, idp, hints) => mint(ctx, { uid, idp, hints }),
+    async again(ctx, { uid, idp, login }, demanded, demandedOf) {
       const mark = { kind: CHALLENGED, id: uid, payload: '{}', expiresAt: now() + LIFETIME }
       if (!(await store.put(mark, 'insert'))) return undefined
-      return mint(ctx, uid, idp, { ...login.hints, ...demanded })
+      const hints = { ...login.hints, ...demanded }
+      return mint(ctx, { uid, idp, hints, ...(demandedOf === undefined ? undefined : { demandedOf }) })
     },
     async take(ctx, idp, state) {
       const attempt = await peek(ctx, idp, state)

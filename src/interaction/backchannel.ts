@@ -3,10 +3,11 @@
  * Logout 1.0). The adapter verifies the token; here it is good once, and what it ends is ended before it is answered.
  */
 import type { Context } from 'koa'
-import { isLoginRefused, LoginRefused, type LogoutNotice } from '../adapter.ts'
+import { LoginRefused, type LogoutNotice } from '../adapter.ts'
 import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
 import { withinDeadline } from '../idp/deadline.ts'
+import { reasonOf, refusalOf } from '../idp/readable.ts'
 import type { OpenIdp } from '../idp/registry.ts'
 import type { Audit } from '../observe/audit.ts'
 import type { Store } from '../store.ts'
@@ -14,8 +15,8 @@ import type { Store } from '../store.ts'
 export interface BackchannelParts {
   readonly idps: ReadonlyMap<string, OpenIdp>
   readonly store: Pick<Store, 'put' | 'get' | 'consume'>
-  /** Ends what the notice names. Answers how many grants there were. */
-  readonly end: (idp: string, notice: LogoutNotice) => Promise<number>
+  /** Ends what the notice names. Answers how many grants there were, and how many records could not be read. */
+  readonly end: (idp: string, notice: LogoutNotice) => Promise<{ readonly grants: number; readonly passedOver: number }>
   readonly audit: Audit
   readonly log: { warn(fields: object, message: string): void }
   readonly now: () => number
@@ -35,26 +36,35 @@ export async function backchannelLogout(ctx: Context, parts: BackchannelParts): 
   ctx.set('Cache-Control', 'no-store')
   try {
     const token = await tokenOf(ctx)
-    const notice = checked(await withinDeadline(() => verify(token)))
+    const notice = await noticeOf(() => verify(token))
     const key = JSON.stringify([idp.id, notice.id])
     await once(parts, key)
-    const grants = await parts.end(idp.id, notice)
-    await parts.store.consume(KIND, key)
+    const { grants, passedOver } = await parts.end(idp.id, notice)
+    if (passedOver === 0) await parts.store.consume(KIND, key)
     parts.audit('logout.backchannel', {
       idp: idp.id,
       grants,
+      ...(passedOver === 0 ? undefined : { passed_over: passedOver }),
       reason: notice.session === undefined ? 'user' : 'session',
     })
+    if (passedOver > 0) {
+      // Section 2.8: a logout that failed. The same token may be sent again when the records are whole.
+      ctx.status = 400
+      ctx.body = { error: 'server_error', error_description: 'not all that the token names could be ended' }
+      return
+    }
     ctx.status = 200
     ctx.body = ''
   } catch (error) {
-    if (!isLoginRefused(error)) throw error
-    parts.audit('logout.refused', { idp: idp.id, reason: error.reason, reference: ctx.state.reference })
+    const refused = refusalOf(error)
+    if (!refused) throw error
+    const reason = reasonOf(refused)
+    parts.audit('logout.refused', { idp: idp.id, reason, reference: ctx.state.reference })
     parts.log.warn({ idp: idp.id, reference: ctx.state.reference, err: error }, 'a logout token was refused')
     // Section 2.8: 400 for an invalid token, and for a logout that failed.
     ctx.status = 400
     ctx.body =
-      error.reason === 'unavailable'
+      reason === 'unavailable'
         ? { error: 'temporarily_unavailable', error_description: 'the logout token cannot be checked now' }
         : { error: 'invalid_request', error_description: 'the logout token cannot be accepted' }
   }
@@ -75,14 +85,27 @@ async function tokenOf(ctx: Context): Promise<string> {
   return token
 }
 
-/** Adapters hand on what an IdP sent: a notice of nobody must not end nothing and count as done. */
-function checked(notice: LogoutNotice): LogoutNotice {
-  const { id, subject, session } = notice
+/** What the adapter makes of a token. A defect of it is no word of the IdP, and nobody is logged out by it. */
+async function noticeOf(verify: () => Promise<LogoutNotice>): Promise<LogoutNotice> {
+  try {
+    return checked(await withinDeadline(verify))
+  } catch (error) {
+    throw refusalOf(error) ?? new LoginRefused('invalid', 'the adapter broke on the logout token', { cause: error })
+  }
+}
+
+/** Adapters hand on what an IdP sent: a notice of nobody must not end nothing and count as done. A copy, so that what was
+ * looked at is what counts. */
+function checked({ id, subject, session }: LogoutNotice): LogoutNotice {
   const named = [subject, session].filter((each) => each !== undefined)
   if (named.length === 0) throw new LoginRefused('invalid', 'the logout token names no user and no session')
   for (const text of [id, ...named]) {
     if (typeof text === 'string' && text !== '' && text.length <= MAX_ID) continue
     throw new LoginRefused('invalid', 'the logout token has an id, a subject or a session that cannot be')
   }
-  return notice
+  return {
+    id,
+    ...(subject === undefined ? undefined : { subject }),
+    ...(session === undefined ? undefined : { session }),
+  }
 }

@@ -3,12 +3,13 @@
  * account to the engine. An administrator who consented for everybody comes back here too, and is no sign-in.
  */
 import type { Context } from 'koa'
-import { type Hints, type Identity, isLoginRefused, type LoginRefused } from '../adapter.ts'
+import type { Hints, Identity, LoginRefused } from '../adapter.ts'
 import { Failure } from '../errors.ts'
 import { parseForm, readBody } from '../http/body.ts'
 import { challengeOf } from '../idp/challenges.ts'
 import { withinDeadline } from '../idp/deadline.ts'
 import { provenIdentity } from '../idp/identity.ts'
+import { refusalOf } from '../idp/readable.ts'
 import { plainText } from '../pages/text.ts'
 import { type Attempt, signInPath } from './attempt.ts'
 import { wayBack } from './back.ts'
@@ -52,13 +53,15 @@ export async function finishLogin(ctx: Context, parts: InteractionParts): Promis
     ctx.status = 303
     ctx.redirect(next.href)
   } catch (error) {
-    if (!isLoginRefused(error)) throw error
-    const { followed, fault } = await followChallenge(ctx, parts, attempt, error)
+    const refused = refusalOf(error)
+    if (!refused) throw error
+    await giveUpPending(parts, attempt, refused)
+    const { followed, fault } = await followChallenge(ctx, parts, attempt, refused)
     if (followed) return
-    const { denial, description } = outcomeOf(error)
+    const { denial, description } = outcomeOf(refused)
     const target = await parts.port.deny(attempt.uid, denial, description)
     const message = `the sign-in at ${idp.id} failed${fault ? `, and its challenge ${fault}` : ''}`
-    throw refusalFailure(error, message, target && wayBack(target))
+    throw refusalFailure(refused, message, target && wayBack(target))
   }
 }
 
@@ -87,10 +90,21 @@ async function followPending(
   const claims = await parts.challenges.pending(account)
   if (claims === undefined) return false
   if (claims !== attempt.login.hints.claims) {
-    return goAgain(ctx, parts, attempt, { claims, ...(username === undefined ? undefined : { loginHint: username }) })
+    const hints = { claims, ...(username === undefined ? undefined : { loginHint: username }) }
+    return goAgain(ctx, parts, attempt, hints, account)
   }
   await parts.challenges.met(account)
   return false
+}
+
+/** Whoever was sent there was known by then, and nobody else's challenge is touched. */
+async function giveUpPending(
+  { challenges }: InteractionParts,
+  { demandedOf, login }: Attempt,
+  refused: LoginRefused,
+): Promise<void> {
+  const { claims } = login.hints
+  if (demandedOf !== undefined && claims !== undefined) await challenges.refused(demandedOf, claims, refused)
 }
 
 async function goAgain(
@@ -98,8 +112,9 @@ async function goAgain(
   { attempts, base }: InteractionParts,
   attempt: Attempt,
   demanded: Hints,
+  demandedOf?: string,
 ): Promise<boolean> {
-  const state = await attempts.again(ctx, attempt, demanded)
+  const state = await attempts.again(ctx, attempt, demanded, demandedOf)
   if (state === undefined) return false
   ctx.status = 303
   ctx.redirect(signInPath(base, attempt.uid, attempt.idp, state))

@@ -13,7 +13,7 @@ export interface InteractionParts {
   readonly base: string
   readonly port: AuthorizationPort
   readonly attempts: Attempts
-  readonly challenges: Pick<Challenges, 'pending' | 'met'>
+  readonly challenges: Pick<Challenges, 'pending' | 'met' | 'refused'>
   /** The account of a user of an IdP. */
   readonly accountId: (idp: string, subject: string) => string
   readonly browser: BrowserBinding

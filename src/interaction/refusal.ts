@@ -2,9 +2,9 @@
  * What a refused sign-in becomes: the page for the user and the answer for the client. An adapter is trusted, yet its words
  * may come from an IdP's answer: they are cleaned here. A challenge that is worth another try is `idp/challenges.ts`.
  */
-import { isLoginRefused, type LoginRefused, type Refusal } from '../adapter.ts'
+import type { LoginRefused, Refusal } from '../adapter.ts'
 import { ERRORS, type ErrorCode, Failure, type FailureWords, type WayBack } from '../errors.ts'
-import { readable } from '../idp/readable.ts'
+import { readable, reasonOf, refusalOf } from '../idp/readable.ts'
 import { plainText } from '../pages/text.ts'
 import { parseUrl } from '../url.ts'
 import type { Denial } from './port.ts'
@@ -31,14 +31,15 @@ const OUTCOMES: Readonly<Record<Refusal, Outcome>> = {
 const MAX_LINK = 2048
 
 export function outcomeOf(refused: LoginRefused): Outcome {
-  return readable(() => OUTCOMES[refused.reason]) ?? OUTCOMES.invalid
+  return OUTCOMES[reasonOf(refused)]
 }
 
 /** The page for what an adapter threw. @param message for the log */
 export function refusalFailure(cause: unknown, message: string, back?: WayBack): Failure {
-  if (!isLoginRefused(cause)) return new Failure('internal', message, { cause })
-  const { code } = outcomeOf(cause)
-  return new Failure(code, message, { cause, back, words: readable(() => wordsOf(cause.advice, code)) })
+  const refused = refusalOf(cause)
+  if (!refused) return new Failure('internal', message, { cause })
+  const { code } = outcomeOf(refused)
+  return new Failure(code, message, { cause, back, words: readable(() => wordsOf(refused.advice, code)) })
 }
 
 /** The adapter's words, each in the place of ours; ours where it has none that can be read. */

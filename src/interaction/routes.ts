@@ -99,9 +99,10 @@ export function interactionRoutes(parts: InteractionParts): Router {
   async function begin(ctx: Context, request: PendingAuthorization, idp: OpenIdp, address?: string): Promise<void> {
     const { loginHint = '', ...others } = request.hints
     const hint = address || loginHint
-    // An address is not for the eyes of an IdP that has nothing to do with it.
+    // An address is not for the eyes of an IdP that has nothing to do with it, nor is what may be one of another.
     const home = idpOfAddress(hint, parts.idps.values())
-    const fits = hint !== '' && (home === undefined || home.id === idp.id)
+    const isClear = parts.idps.size === 1 || !hint.includes('@') || domainOf(hint) !== undefined
+    const fits = hint !== '' && isClear && (home === undefined || home.id === idp.id)
     const state = await attempts.mint(ctx, request.uid, idp.id, { ...others, ...(fits ? { loginHint: hint } : {}) })
     see(ctx, signInPath(base, request.uid, idp.id, state))
   }

@@ -51,6 +51,8 @@ export interface AuditFacts {
   readonly grant_type?: string | undefined
   /** How many grants ended. */
   readonly grants?: number
+  /** How many records could not be read, each of which may stand for a grant that goes on. */
+  readonly passed_over?: number
   /** Of the request, as in its other log lines. */
   readonly reference?: string | undefined
 }

@@ -22,7 +22,15 @@ export function clean(value: unknown, ancestors: readonly object[] = []): unknow
   if (typeof value !== 'object' || value === null) return typeof value === 'function' ? '[function]' : value
   if (ancestors.includes(value)) return '[circular]'
   if (ancestors.length >= MAX_DEPTH) return '[deep]'
-  const below = [...ancestors, value]
+  try {
+    return cleanObject(value, [...ancestors, value])
+  } catch {
+    // What an adapter threw may break on being read, and must not take the line with it.
+    return '[unreadable]'
+  }
+}
+
+function cleanObject(value: object, below: readonly object[]): unknown {
   if (value instanceof Error) return cleanError(value, below)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? '[invalid date]' : value.toISOString()
   if (value instanceof URL) return cleanText(value.href)

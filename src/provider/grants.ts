@@ -11,6 +11,8 @@ export interface Grants {
   any(account: string): Promise<boolean>
   /** Ends all of an account and answers how many there were. `reason` is for the audit log. */
   endAll(account: string, reason: string): Promise<number>
+  /** How many an account has that cannot be read, and so cannot be ended. */
+  passedOver(account: string): Promise<number>
   /** Notes the session at the IdP in which a grant was made. */
   noteSession(grant: string, account: string, idp: string, session: string): Promise<void>
   /** Ends what was made in a session at the IdP; of `subject`, when given, also what was made in none that is known. */
@@ -21,6 +23,8 @@ export interface Ended {
   readonly grants: number
   /** Those who had them. */
   readonly accounts: readonly string[]
+  /** How many records could not be read, each of which may stand for one more. */
+  readonly passedOver: number
 }
 
 const SESSION = 'UpstreamSession'
@@ -37,8 +41,9 @@ export interface GrantsParts {
 }
 
 export function openGrants({ store, audit, lifetime, damaged, now }: GrantsParts): Grants {
-  /** Every record of a kind that an account has, and that can be read. */
-  async function* recordsOf(kind: string, account: string): AsyncGenerator<StoredRecord> {
+  /** Does it with every record of a kind that an account has, and that can be read. Answers how many cannot. */
+  async function each(kind: string, account: string, act: (record: StoredRecord) => Promise<void>): Promise<number> {
+    let passedOver = 0
     let after: string | undefined
     do {
       const page = await store.list({
@@ -47,18 +52,19 @@ export function openGrants({ store, audit, lifetime, damaged, now }: GrantsParts
         limit: PAGE,
         ...(after === undefined ? {} : { after }),
       })
-      if (page.damaged) damaged(kind, page.damaged)
-      yield* page.records
+      for (const record of page.records) await act(record)
+      passedOver += page.damaged ?? 0
       after = page.next
     } while (after !== undefined)
+    if (passedOver > 0) damaged(kind, passedOver)
+    return passedOver
   }
 
-  /** The record of a kind that a grant has, if it can be read. */
-  async function recordOf(kind: string, grantId: string): Promise<StoredRecord | undefined> {
-    return (await store.list({ kind, grantId, limit: 1 })).records[0]
-  }
+  /** The record of a kind that a grant has: one or none, and perhaps one that cannot be read. */
+  const recordOf = (kind: string, grantId: string) => store.list({ kind, grantId, limit: 1 })
 
-  async function end({ id, accountId: account, clientId: client }: StoredRecord, reason: string): Promise<void> {
+  async function end(grant: Pick<StoredRecord, 'id' | 'accountId' | 'clientId'>, reason: string): Promise<void> {
+    const { id, accountId: account, clientId: client } = grant
     await store.deleteGrant(id)
     audit('grant.ended', { grant: id, account, client, reason })
   }
@@ -70,12 +76,13 @@ export function openGrants({ store, audit, lifetime, damaged, now }: GrantsParts
     },
     async endAll(account, reason) {
       let count = 0
-      for await (const grant of recordsOf('Grant', account)) {
+      await each('Grant', account, async (grant) => {
         await end(grant, reason)
         count += 1
-      }
+      })
       return count
     },
+    passedOver: (account) => each('Grant', account, async () => undefined),
     async noteSession(grant, account, idp, session) {
       // Found by the session, which stands where other kinds have their account.
       const record = { kind: SESSION, id: grant, grantId: grant, accountId: sessionKey(idp, session), payload: account }
@@ -84,21 +91,24 @@ export function openGrants({ store, audit, lifetime, damaged, now }: GrantsParts
     async endSession(idp, session, subject, reason) {
       const accounts = new Set<string>()
       let count = 0
-      for await (const { id, payload: account } of recordsOf(SESSION, sessionKey(idp, session))) {
-        const grant = await recordOf('Grant', id)
-        if (!grant || grant.accountId !== account) continue
-        await end(grant, reason)
+      const sessions = await each(SESSION, sessionKey(idp, session), async ({ id, payload: account }) => {
+        const { records, damaged: broken = 0 } = await recordOf('Grant', id)
+        const [grant] = records
+        // One that cannot be read is ended all the same: the session names it.
+        if (grant ? grant.accountId !== account : broken === 0) return
+        await end(grant ?? { id, accountId: account }, reason)
         accounts.add(account)
         count += 1
-      }
-      if (subject === undefined) return { grants: count, accounts: [...accounts] }
+      })
+      if (subject === undefined) return { grants: count, accounts: [...accounts], passedOver: sessions }
       const account = accountId(idp, subject)
-      for await (const grant of recordsOf('Grant', account)) {
-        if (await recordOf(SESSION, grant.id)) continue
+      // Those of a session that cannot be read are among them.
+      const passedOver = await each('Grant', account, async (grant) => {
+        if ((await recordOf(SESSION, grant.id)).records.length > 0) return
         await end(grant, reason)
         count += 1
-      }
-      return { grants: count, accounts: [...accounts.add(account)] }
+      })
+      return { grants: count, accounts: [...accounts.add(account)], passedOver }
     },
   }
 }

@@ -128,6 +128,13 @@ describe('choosing where to sign in', () => {
       expect(scripted.begun.map(({ hints }) => hints)).to.deep.equal([{}, { loginHint: 'ada@elsewhere.example' }])
     })
 
+    for (const hint of ['ada@contoso.example.', 'Ada <ada@contoso.example>', `${'a'.repeat(100)}@contoso.example`]) {
+      it(`keeps the hint ${hint.slice(0, 26)} of a client, whose domain cannot be read, from all of several`, async () => {
+        await answer(await chooser({ login_hint: hint }), '', 'partners')
+        expect(scripted.begun.map(({ hints }) => hints)).to.deep.equal([{}])
+      })
+    }
+
     it('leaves no address in the log', async () => {
       await answer(await chooser(), ADDRESS)
       await answer(await chooser(), 'ada@other.example')

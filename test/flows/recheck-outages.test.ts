@@ -121,7 +121,8 @@ describe('an IdP that gives no answer about a user', () => {
     const { issuer, company } = set
     const people = Array.from({ length: 52 }, (_, number) => `user-${number}`)
     for (const login of people) company.people.set(login, { name: login, groups: [] })
-    const clients = await Promise.all(people.map((login) => Connected.by(login, issuer.url)))
+    const clients: Connected[] = []
+    for (const login of people) clients.push(await Connected.by(login, issuer.url))
     issuer.advance(INTERVAL)
     let release = () => {}
     company.hold = new Promise<void>((resolve) => {

@@ -125,6 +125,8 @@ describe('the advice of an adapter that refuses a sign-in', () => {
     ],
     ['its link', (error: Error) => Object.assign(error, { advice: { ...ADVICE, link: getter('url') } })],
     ['a challenge beside it', (error: Error) => Object.defineProperty(error, 'challenge', { get: broken })],
+    ['the message', (error: Error) => Object.defineProperty(error, 'message', { get: broken })],
+    ['the cause', (error: Error) => Object.defineProperty(error, 'cause', { get: broken })],
     ['the reason beside it', (error: Error) => Object.defineProperty(error, 'reason', { get: broken })],
   ] as const) {
     it(`costs nobody more than the adapter's words when ${where} cannot be read`, async () => {
@@ -173,9 +175,11 @@ describe('the advice of an adapter that refuses a sign-in', () => {
     expect(links(page)).to.have.length(1)
   })
 
-  it('does not make an unknown reason a fault of ours', async () => {
-    const page = await refusedBy(new LoginRefused('tired' as 'denied', 'of a newer contract'))
-    expect(page.status).to.equal(400)
-    expect(page.title).to.include(ERRORS.idp_invalid.title)
-  })
+  for (const reason of ['tired', 'constructor', '__proto__', 5]) {
+    it(`does not make ${reason}, which is no known reason, a fault of ours`, async () => {
+      const page = await refusedBy(new LoginRefused(reason as 'denied', 'of a newer contract'))
+      expect(page.status).to.equal(400)
+      expect(page.title).to.include(ERRORS.idp_invalid.title)
+    })
+  }
 })

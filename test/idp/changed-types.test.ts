@@ -36,4 +36,16 @@ describe('an id that passes from one IdP to another', () => {
     expect(await warnings(['partners', 'scripted'])).to.deep.equal([])
     expect(await warnings(['people', 'dev'])).to.deep.equal([{ idp: 'people', before: 'scripted', type: 'dev' }])
   })
+
+  it('keeps no issuer from starting when what was known cannot be opened, and is known again afterwards', async () => {
+    const { store } = open[0] as TestIssuer
+    for (const row of (await store.list({ kind: 'IdpType', limit: 10 })).records) {
+      await store.put({ ...row, payload: `${row.payload.slice(0, -8)}AAAAAAAA` }, 'update')
+    }
+    expect(await warnings(['people', 'scripted'])).to.deep.equal([])
+    const told = open.at(-1)?.logged.filter(({ level, idp }) => level === 40 && idp === 'people')
+    expect(told?.map(({ msg }) => String(msg))).to.have.length(1)
+    expect(told?.[0]?.msg).to.match(/^the type that this IdP had cannot be opened/)
+    expect(await warnings(['people', 'dev'])).to.deep.equal([{ idp: 'people', before: 'scripted', type: 'dev' }])
+  })
 })

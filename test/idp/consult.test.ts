@@ -69,11 +69,25 @@ describe('an adapter that is asked about a user', () => {
     expect(Object.getOwnPropertyNames(refusal)).not.to.include('secret')
   })
 
+  it('gives no reason but those of the contract', async () => {
+    for (const reason of ['constructor', '__proto__', 'a text of its own', 42]) {
+      const cause = Object.assign(new LoginRefused('denied', 'for the log'), { reason })
+      expect(await ask(adapter(() => Promise.reject(cause)))).to.have.property('result', 'invalid')
+    }
+  })
+
+  const broken = (): never => {
+    throw new Error('a trap of the adapter broke')
+  }
   const unbelievable: Readonly<Record<string, IdpAdapter | undefined>> = {
     'is gone from the configuration': undefined,
     'cannot ask': adapter(),
     breaks: adapter(() => Promise.reject(new TypeError('a defect'))),
     'throws nothing': adapter(() => Promise.reject(undefined)),
+    'throws what cannot be read': adapter(() =>
+      Promise.reject(new Proxy(new LoginRefused('denied', 'x'), { get: broken, getPrototypeOf: broken })),
+    ),
+    'answers what cannot be read': adapter(async () => new Proxy({}, { get: broken })),
     'names nobody': adapter(async () => ({ claims: {} })),
     'names somebody else': adapter(async () => ({ subject: 'eve', claims: {} })),
     'answers nothing': adapter(async () => undefined),

@@ -1,7 +1,11 @@
 import { expect } from 'chai'
+import { LoginRefused } from '../../src/adapter.ts'
 import { provenIdentity } from '../../src/idp/identity.ts'
 
 const claimsOf = (claims: Record<string, unknown>) => provenIdentity({ subject: 'ada', claims }).claims
+const broken = (): never => {
+  throw new Error('a getter of the adapter broke')
+}
 const WHOLE = {
   name: 'Ada Lovelace, جوزف, 李',
   email: 'ada@example.com',
@@ -16,6 +20,20 @@ describe('what describes a user', () => {
     expect(provenIdentity(identity)).to.deep.equal(identity)
     expect(provenIdentity({ ...identity, admin: true, claims: { ...WHOLE, token: 't' } })).to.deep.equal(identity)
     expect(provenIdentity({ subject: 'ada', claims: {} })).to.deep.equal({ subject: 'ada', claims: {} })
+  })
+
+  it('is refused as invalid when it cannot be read', () => {
+    const parts = ['subject', 'claims', 'secret', 'session']
+    for (const part of parts) {
+      const identity = Object.defineProperty({ subject: 'ada', claims: WHOLE }, part, { get: broken, enumerable: true })
+      expect(() => provenIdentity(identity))
+        .to.throw(LoginRefused)
+        .with.property('reason', 'invalid')
+    }
+    const claims = new Proxy({}, { get: broken })
+    expect(() => provenIdentity({ subject: 'ada', claims }))
+      .to.throw(LoginRefused)
+      .with.property('reason', 'invalid')
   })
 
   const names: readonly (readonly [what: string, given: unknown, kept: string | undefined])[] = [

@@ -31,6 +31,18 @@ const SECRET_KEYS = [
 
 for (const format of ['json', 'pretty'] as const) {
   describe(`the log in the format ${format}`, () => {
+    it('writes the line also when a part of it breaks on being read', () => {
+      const { log, text } = logTo(format)
+      const broken = (): never => {
+        throw new Error('a getter broke')
+      }
+      log.warn({ idp: 'contoso', err: Object.defineProperty(new Error('e'), 'message', { get: broken }) }, 'first')
+      log.warn({ idp: 'fabrikam', err: new Proxy(new Error('e'), { get: broken, getPrototypeOf: broken }) }, 'second')
+      expect(text())
+        .to.match(/contoso[\s\S]*fabrikam/)
+        .and.to.include('[unreadable]')
+    })
+
     for (const key of SECRET_KEYS) {
       it(`hides ${key}, at any depth and in any spelling`, () => {
         const { log, text } = logTo(format)
