@@ -214,3 +214,13 @@ export class Failure extends Error {
     if (words) this.words = words
   }
 }
+
+/** What `read` takes from something that was thrown; undefined when that breaks on being read, as what an adapter threw
+ * may. */
+export function readable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}

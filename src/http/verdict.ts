@@ -1,5 +1,5 @@
 /** What an error thrown anywhere in the stack means: which page, which status, and what the operator gets to read. */
-import { ERRORS, type ErrorCode, Failure } from '../errors.ts'
+import { ERRORS, type ErrorCode, Failure, readable } from '../errors.ts'
 import { isStoreUnavailable } from '../store.ts'
 import type { Context } from './state.ts'
 
@@ -93,15 +93,6 @@ function describe(link: unknown): string {
   if (!(link instanceof Error)) return printable(String(link))
   const message = link.message || ('code' in link ? String(link.code) : '')
   return printable(link.name === 'Failure' ? message : `${link.name}: ${message}`)
-}
-
-/** Undefined when what somebody threw breaks on being read. */
-function readable<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch {
-    return undefined
-  }
 }
 
 function stackOf(error: Error): string[] {

@@ -4,8 +4,9 @@
  * Owns which of them are followed, and those that a re-check met: only a browser can answer one, so they wait beside the
  * account for its next sign-in. Sending the browser there is left to `interaction/`.
  */
+import { readable } from '../errors.ts'
 import type { Store } from '../store.ts'
-import { readable, refusalOf } from './readable.ts'
+import { refusalOf } from './refusals.ts'
 
 export const CHALLENGE_KIND = 'PendingChallenge'
 

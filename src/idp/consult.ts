@@ -1,7 +1,9 @@
 /** One question to an adapter about a user, with an end to the waiting and a name for everything that can come of it. */
+
 import type { Identity, IdpAdapter, Refusal } from '../adapter.ts'
+import { readable } from '../errors.ts'
 import { isUpstreamSecret, provenIdentity } from './identity.ts'
-import { readable, reasonOf, refusalOf } from './readable.ts'
+import { reasonOf, refusalOf } from './refusals.ts'
 import type { Standing } from './secrets.ts'
 import { type Heard, openWatch, type Watch } from './watch.ts'
 

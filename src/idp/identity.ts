@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import { type Identity, LoginRefused } from '../adapter.ts'
-import { readable } from './readable.ts'
+import { readable } from '../errors.ts'
 
 const MAX_NAME = 256
 

@@ -1,7 +1,8 @@
 /**
  * Leaves an IdP alone that does not answer, and asks none about all of its users at once. One slow IdP would else make each
- * of its users wait for the whole time limit, and be asked about all of them before the first silence. Counted in this process: it saves time and decides nothing. What counts as a silence of the
- * IdP, and not of what it says about one user, is `watch.ts`.
+ * of its users wait for the whole time limit, and be asked about all of them before the first silence. Counted in this
+ * process: it saves time and decides nothing. What counts as a silence of the IdP, and not of what it says about one user,
+ * is `watch.ts`.
  */
 
 /** Silences in a row, of any users, after which the others are not made to wait. */

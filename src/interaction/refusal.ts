@@ -3,8 +3,8 @@
  * may come from an IdP's answer: they are cleaned here. A challenge that is worth another try is `idp/challenges.ts`.
  */
 import type { LoginRefused, Refusal } from '../adapter.ts'
-import { ERRORS, type ErrorCode, Failure, type FailureWords, type WayBack } from '../errors.ts'
-import { readable, reasonOf, refusalOf } from '../idp/readable.ts'
+import { ERRORS, type ErrorCode, Failure, type FailureWords, readable, type WayBack } from '../errors.ts'
+import { reasonOf, refusalOf } from '../idp/refusals.ts'
 import { plainText } from '../pages/text.ts'
 import { parseUrl } from '../url.ts'
 import type { Denial } from './port.ts'

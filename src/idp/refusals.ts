@@ -1,14 +1,7 @@
+/** Refusals as an adapter throws them, which may be of any shape and break on being read. What becomes of them is left to
+ * `interaction/` and `recheck.ts`. */
 import { isLoginRefused, type LoginRefused, type Refusal } from '../adapter.ts'
-
-/** What `read` takes from an object of an adapter; undefined when that breaks on being read. A refusal stays a refusal
- * without the rest of it. */
-export function readable<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch {
-    return undefined
-  }
-}
+import { readable } from '../errors.ts'
 
 const REASONS: Readonly<Record<Refusal, true>> = { denied: true, not_allowed: true, unavailable: true, invalid: true }
 
