@@ -60,16 +60,20 @@ export interface ListPage {
   readonly next?: string
 }
 
+/** The instant, by `performance.now()`, until which the caller waits. Whatever a verb has not begun to write by then it
+ * does not write any more and throws {@link StoreUnavailable}: nobody would learn of it, and what it spends would be lost. */
+export type Until = number
+
 export interface Store {
   /** Writes a record durably. Answers whether the mode allowed it; false also for a `uid` or `userCode` that another
    * record of the kind has. An `update` keeps `consumedAt`. */
-  put(record: StoredRecord, mode: PutMode): Promise<boolean>
+  put(record: StoredRecord, mode: PutMode, until?: Until): Promise<boolean>
   get(kind: string, id: string): Promise<StoredRecord | undefined>
   find(kind: string, by: 'uid' | 'userCode', value: string): Promise<StoredRecord | undefined>
   /** Spends a record by one conditional write: of any number of concurrent calls exactly one answers `first`. */
-  consume(kind: string, id: string, reuse?: Reuse): Promise<Consumption>
+  consume(kind: string, id: string, reuse?: Reuse, until?: Until): Promise<Consumption>
   /** Removes and returns a record by one conditional write: of any number of concurrent calls exactly one gets it. */
-  take(kind: string, id: string): Promise<StoredRecord | undefined>
+  take(kind: string, id: string, until?: Until): Promise<StoredRecord | undefined>
   delete(kind: string, id: string): Promise<boolean>
   /** Deletes every record that carries this grant id, of all kinds, and answers how many. */
   deleteGrant(grantId: string): Promise<number>

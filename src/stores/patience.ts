@@ -1,10 +1,10 @@
 /**
  * How long one request waits for the store in all. A store bounds each of its verbs; a request makes several, one after
- * the other, and some of them only to clean up after one that failed. Here they share one bound, and a store that did not
- * answer is not asked again for the same request.
+ * the other, and some of them only to clean up after one that failed. Here they share one bound, each write is told how
+ * much is left of it, and a store that did not answer is not asked again for the same request.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { isStoreUnavailable, StoreUnavailable } from '../store.ts'
+import { isStoreUnavailable, StoreUnavailable, type Until } from '../store.ts'
 import type { SealedStore } from './seal.ts'
 
 /** Milliseconds. With what else a request takes it stays below three seconds. */
@@ -42,12 +42,12 @@ export const patience = {
 
 export function patient(store: SealedStore): SealedStore {
   return {
-    put: (record, mode) => ask(() => store.put(record, mode)),
+    put: (record, mode, until) => ask((end) => store.put(record, mode, end), until),
     get: (kind, id) => ask(() => store.get(kind, id)),
     find: (kind, by, value) => ask(() => store.find(kind, by, value)),
-    consume: (kind, id, reuse) => ask(() => store.consume(kind, id, reuse)),
+    consume: (kind, id, reuse, until) => ask((end) => store.consume(kind, id, reuse, end), until),
     replace: (record, payload) => ask(() => store.replace(record, payload)),
-    take: (kind, id) => ask(() => store.take(kind, id)),
+    take: (kind, id, until) => ask((end) => store.take(kind, id, end), until),
     delete: (kind, id) => ask(() => store.delete(kind, id)),
     deleteGrant: (grantId) => ask(() => store.deleteGrant(grantId)),
     list: (query) => ask(() => store.list(query)),
@@ -58,14 +58,15 @@ export function patient(store: SealedStore): SealedStore {
   }
 }
 
-async function ask<T>(verb: () => Promise<T>): Promise<T> {
+async function ask<T>(verb: (until?: Until) => Promise<T>, until?: Until): Promise<T> {
   const request = requests.getStore()
-  if (!request) return verb()
+  if (!request) return verb(until)
   if (request.away) throw request.away
   if (request.running === 0) request.since = performance.now()
   request.running += 1
   try {
-    return await bounded(verb(), request.spent)
+    const end = Math.min(until ?? Number.POSITIVE_INFINITY, request.since + PATIENCE_MS - request.spent)
+    return await bounded(verb(end), end - performance.now())
   } catch (error) {
     if (isStoreUnavailable(error)) request.away = error
     throw error
@@ -75,11 +76,11 @@ async function ask<T>(verb: () => Promise<T>): Promise<T> {
   }
 }
 
-async function bounded<T>(answer: Promise<T>, spent: number): Promise<T> {
-  if (spent < NOTICED_MS) return answer
+async function bounded<T>(answer: Promise<T>, left: number): Promise<T> {
+  if (left > PATIENCE_MS - NOTICED_MS) return answer
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new StoreUnavailable(LATE)), Math.max(0, PATIENCE_MS - spent))
+    timer = setTimeout(() => reject(new StoreUnavailable(LATE)), Math.max(0, left))
   })
   try {
     return await Promise.race([answer, late])

@@ -110,7 +110,7 @@ export function sealStore(store: Store & Pick<StoreEngine, 'swap'>, ring: Ring):
   }
 
   return {
-    put: (record, mode) => ring.writing(() => store.put(seal(record), mode)),
+    put: (record, mode, until) => ring.writing(() => store.put(seal(record), mode, until)),
     async get(kind, id) {
       const row = await store.get(kind, hashId(kind, id))
       return row && open(row)
@@ -127,9 +127,9 @@ export function sealStore(store: Store & Pick<StoreEngine, 'swap'>, ring: Ring):
         return (await store.swap(row.kind, row.id, row.payload, sealed.payload)) ? open(sealed) : undefined
       })
     },
-    consume: (kind, id, reuse) => store.consume(kind, hashId(kind, id), reuse),
-    async take(kind, id) {
-      const row = await store.take(kind, hashId(kind, id))
+    consume: (kind, id, reuse, until) => store.consume(kind, hashId(kind, id), reuse, until),
+    async take(kind, id, until) {
+      const row = await store.take(kind, hashId(kind, id), until)
       return row && open(row)
     },
     delete: (kind, id) => store.delete(kind, hashId(kind, id)),

@@ -125,6 +125,22 @@ describe('the rotation of a refresh token', () => {
     expect([await use(), await use()]).to.deep.equal([200, 400])
   })
 
+  it('does not spend a token after its request was given up', async () => {
+    for (const _ of [1, 2]) {
+      let late: Promise<void> | undefined
+      before = ({ verb }) => {
+        if (verb === 'put') return sleep(400)
+        if (verb !== 'consume') return
+        before = () => undefined
+        late = sleep(2700)
+        return late
+      }
+      expect(await use()).to.equal(503)
+      await late
+    }
+    expect([await use(), await use(), await use()]).to.deep.equal([200, 200, 400])
+  })
+
   it('does not spend a token when hardly any time is left to say so', async () => {
     before = () => sleep(700)
     expect(await use()).to.equal(503)

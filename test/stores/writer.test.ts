@@ -111,6 +111,18 @@ describe('the writer of the embedded store', () => {
     expect(rows()).to.deep.equal([3])
   })
 
+  it('does not do what nobody waits for any more when the lock comes', async () => {
+    const writer = new Writer(counting(), open(), 60_000)
+    other.exec('BEGIN IMMEDIATE')
+    const until = performance.now() + 50
+    const jobs = Promise.allSettled([writer.write(insert(1), { until }), writer.write(insert(2))])
+    // In one turn of the event loop, so that the writer cannot look in between.
+    while (performance.now() < until) {}
+    other.exec('COMMIT')
+    expect((await jobs).map((job) => job.status)).to.deep.equal(['rejected', 'fulfilled'])
+    expect(rows()).to.deep.equal([2])
+  })
+
   it('copies the log into the main file, but not while another process writes', async () => {
     const size = async () => (await stat(join(folder.path, 'test.db'))).size
     const writer = new Writer(counting(), open(), 50)

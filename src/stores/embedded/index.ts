@@ -20,6 +20,7 @@ import {
   type StoreEngine,
   type StoreSize,
   StoreUnavailable,
+  type Until,
 } from '../../store.ts'
 import { privateFolder } from '../folder.ts'
 import { text } from '../text.ts'
@@ -29,7 +30,7 @@ import { chosen } from './list.ts'
 import { COLUMNS, FIELDS, fields, LIVE, toRecord } from './rows.ts'
 import { Sql } from './sql.ts'
 import { restore, scan, size, swap, sweep } from './upkeep.ts'
-import { Writer } from './writer.ts'
+import { type Extent, Writer } from './writer.ts'
 
 export interface EmbeddedOptions {
   /** The folder. Created with mode 0700. */
@@ -68,16 +69,17 @@ class EmbeddedStore implements StoreEngine {
     this.#writer = new Writer(connections.db, connections.guard)
   }
 
-  async put(record: StoredRecord, mode: PutMode): Promise<boolean> {
+  async put(record: StoredRecord, mode: PutMode, until?: Until): Promise<boolean> {
     // SQLite would take NaN for NULL, and the record would live for ever.
     checkExpiry(record)
-    return this.#write(() => {
+    const write = () => {
       const now = this.#now()
       const attempt = () =>
         (mode !== 'insert' && this.#update(record, now)) || (mode !== 'update' && this.#insert(record))
       // What stands in the way may be expired, and then it is not there.
       return attempt() || (this.#dropExpired(record, now) && attempt())
-    })
+    }
+    return this.#write(write, { until })
   }
 
   async get(kind: string, id: string): Promise<StoredRecord | undefined> {
@@ -89,8 +91,8 @@ class EmbeddedStore implements StoreEngine {
     return this.#read(() => this.#select(where, text(kind), text(value), this.#now())[0])
   }
 
-  consume(kind: string, id: string, reuse?: Reuse): Promise<Consumption> {
-    return this.#write(() => {
+  consume(kind: string, id: string, reuse?: Reuse, until?: Until): Promise<Consumption> {
+    const spend = () => {
       const now = this.#now()
       const key = [text(kind), text(id), now] as const
       const spent = `UPDATE records SET consumed_at = ? WHERE ${THIS} AND ${LIVE} AND consumed_at IS NULL`
@@ -99,15 +101,17 @@ class EmbeddedStore implements StoreEngine {
       const again = `UPDATE records SET reused = reused + 1
         WHERE ${THIS} AND ${LIVE} AND consumed_at > ? AND reused < ?`
       return this.#run(again, ...key, now - reuse.within, reuse.times) === 1 ? 'again' : 'refused'
-    })
+    }
+    return this.#write(spend, { until })
   }
 
-  take(kind: string, id: string): Promise<StoredRecord | undefined> {
-    return this.#write(() => {
+  take(kind: string, id: string, until?: Until): Promise<StoredRecord | undefined> {
+    const take = () => {
       const sql = `DELETE FROM records WHERE ${THIS} AND ${LIVE} RETURNING ${COLUMNS}`
       const row = this.#sql.all(sql, text(kind), text(id), this.#now())[0]
       return row && toRecord(row)
-    })
+    }
+    return this.#write(take, { until })
   }
 
   delete(kind: string, id: string): Promise<boolean> {
@@ -131,7 +135,7 @@ class EmbeddedStore implements StoreEngine {
 
   async sweep(limit: number): Promise<number> {
     this.#refuseLost()
-    return this.#write(() => sweep(this.#sql, this.#now(), limit), limit)
+    return this.#write(() => sweep(this.#sql, this.#now(), limit), { rows: limit })
   }
 
   async scan({ limit, after }: { limit: number; after?: string }): Promise<RowPage> {
@@ -141,7 +145,7 @@ class EmbeddedStore implements StoreEngine {
 
   async restore(rows: readonly StoredRow[]): Promise<number> {
     for (const row of rows) checkExpiry(row)
-    return this.#write(() => restore(this.#sql, rows), rows.length)
+    return this.#write(() => restore(this.#sql, rows), { rows: rows.length })
   }
 
   async swap(kind: string, id: string, from: string, to: string): Promise<boolean> {
@@ -224,10 +228,10 @@ class EmbeddedStore implements StoreEngine {
     }
   }
 
-  async #write<T>(job: () => T, rows?: number): Promise<T> {
+  async #write<T>(job: () => T, extent?: Extent): Promise<T> {
     this.#refuseClosed()
     try {
-      return await this.#writer.write(job, rows)
+      return await this.#writer.write(job, extent)
     } catch (cause) {
       throw new StoreUnavailable('The embedded store cannot be written.', { cause })
     }

@@ -3,8 +3,9 @@
  * so one flush to the disk, while each job keeps its own answer. No transaction outlives the turn.
  *
  * Other processes may write to the same file. Waiting for them is bounded: {@link LOCK_WAIT} blocks the turn, then the
- * jobs wait in the queue, and after {@link GIVE_UP} milliseconds they fail.
+ * jobs wait in the queue, and after {@link GIVE_UP} milliseconds they fail. One that nobody waits for any more is not done.
  */
+import type { Until } from '../../store.ts'
 import { BUSY, type Database, resultCode, type Statement } from './driver.ts'
 
 /** Milliseconds for which SQLite itself may wait for the write lock. The event loop stands still for as long. */
@@ -20,6 +21,13 @@ interface Job {
   readonly reject: (error: unknown) => void
   readonly deadline: number
   readonly rows: number
+  readonly until: Until
+}
+
+export interface Extent {
+  /** How many rows a job may touch; one unless told. */
+  readonly rows?: number | undefined
+  readonly until?: Until | undefined
 }
 
 export class Writer {
@@ -41,11 +49,11 @@ export class Writer {
   }
 
   /** Runs a job inside the transaction of this turn. The job may run again when a neighbour fails, so it must do
-   * nothing but database work. Resolves when what it wrote is on the disk. `rows` is how many it may touch. */
-  write<T>(run: () => T, rows = 1): Promise<T> {
+   * nothing but database work. Resolves when what it wrote is on the disk. */
+  write<T>(run: () => T, { rows = 1, until = Number.POSITIVE_INFINITY }: Extent = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const deadline = performance.now() + this.#giveUp
-      this.#queue.push({ run, resolve: resolve as (value: unknown) => void, reject, deadline, rows })
+      const deadline = Math.min(performance.now() + this.#giveUp, until)
+      this.#queue.push({ run, resolve: resolve as (value: unknown) => void, reject, deadline, rows, until })
       this.#schedule()
     })
   }
@@ -69,7 +77,9 @@ export class Writer {
     else setImmediate(flush)
   }
 
-  #transact(jobs: readonly Job[]): void {
+  #transact(queued: readonly Job[]): void {
+    const jobs = awaited(queued)
+    if (jobs.length === 0) return
     try {
       this.#begin.run()
     } catch (error) {
@@ -110,6 +120,16 @@ export class Writer {
       // SQLite had rolled back by itself, as it does when the disk is full.
     }
   }
+}
+
+/** Fails the jobs that nobody waits for any more, and answers the others. */
+function awaited(jobs: readonly Job[]): readonly Job[] {
+  const now = performance.now()
+  return jobs.filter((job) => {
+    if (now < job.until) return true
+    job.reject(new Error('nobody waits for it any more'))
+    return false
+  })
 }
 
 /**

@@ -1,10 +1,17 @@
 /**
  * How long a verb may take, and when it is begun again after its connection broke. The driver bounds each step and
- * repeats some; here is what holds around all of them.
+ * repeats some; here is what holds around all of them. What gives or spends something is called off when its time is over:
+ * whatever of it still waits for a server or a connection is not sent any more.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MongoNetworkError, MongoNetworkTimeoutError, MongoServerError } from 'mongodb'
-import { StoreUnavailable } from '../../store.ts'
+import {
+  type Abortable,
+  type CommandOperationOptions,
+  MongoNetworkError,
+  MongoNetworkTimeoutError,
+  MongoServerError,
+} from 'mongodb'
+import { StoreUnavailable, type Until } from '../../store.ts'
 
 /**
  * When a verb is begun again. `always`: it only reads, or knows its own work when it meets it. `unsent`: only when the
@@ -19,16 +26,28 @@ const ATTEMPTS = 3
  * that is away. */
 const DEADLINE_MS = 2500
 
-/** Runs a verb, which is told which attempt it is, from 1. None is begun that nobody would wait for. */
-export async function attempts<T>(verb: (attempt: number) => Promise<T>, repetition: Repetition): Promise<T> {
-  const deadline = performance.now() + DEADLINE_MS
-  for (let attempt = 1; ; attempt++) {
+/** One of the attempts of a verb. */
+export interface Attempt {
+  /** From 1. */
+  readonly number: number
+  /** Options of a command that must not be sent when nobody waits for it any more. The driver looks at the signal for
+   * every command, though it says so of those only that read. */
+  readonly sending: CommandOperationOptions & Abortable
+}
+
+/** Runs a verb. None of its attempts is begun that nobody would wait for. */
+export async function attempts<T>(
+  verb: (attempt: Attempt) => Promise<T>,
+  repetition: Repetition,
+  signal: AbortSignal,
+): Promise<T> {
+  for (let number = 1; ; number++) {
+    signal.throwIfAborted()
     try {
-      return await verb(attempt)
+      return await verb({ number, sending: { signal } })
     } catch (error) {
-      if (attempt === ATTEMPTS || !mayRepeat(error, repetition)) throw error
-      await sleep(20 * attempt)
-      if (performance.now() > deadline) throw error
+      if (number === ATTEMPTS || !mayRepeat(error, repetition)) throw error
+      await sleep(20 * number)
     }
   }
 }
@@ -46,14 +65,22 @@ function mayRepeat(error: unknown, repetition: Repetition): boolean {
   return repetition === 'unsent' && (error as Error).name === 'MongoPoolClearedError'
 }
 
-/** @throws {StoreUnavailable} for every error, and when there is no answer in time */
-export async function inTime<T>(work: Promise<T>): Promise<T> {
+/** Runs what is called off when its time is over. @throws {StoreUnavailable} for every error, and then */
+export async function inTime<T>(work: (signal: AbortSignal) => Promise<T>, until?: Until): Promise<T> {
+  const ms = Math.min(DEADLINE_MS, until === undefined ? DEADLINE_MS : until - performance.now())
+  const calledOff = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS)
+    const callOff = () => {
+      const reason = new Error(`no answer within ${Math.round(ms)} ms`)
+      reject(reason)
+      calledOff.abort(reason)
+    }
+    if (ms > 0) timer = setTimeout(callOff, ms)
+    else callOff()
   })
   try {
-    return await Promise.race([work, late])
+    return await Promise.race([late, work(calledOff.signal)])
   } catch (cause) {
     throw new StoreUnavailable('The database does not answer.', { cause })
   } finally {

@@ -22,9 +22,10 @@ import {
   type StoreEngine,
   type StoreSize,
   StoreUnavailable,
+  type Until,
 } from '../../store.ts'
 import { text } from '../text.ts'
-import { attempts, inTime, type Repetition } from './attempts.ts'
+import { type Attempt, attempts, inTime, type Repetition } from './attempts.ts'
 import { type Connection, connect, META, RECORDS } from './connect.ts'
 import { consume } from './consume.ts'
 import { alive, type Document, keyOf, keysOf, toRecord } from './document.ts'
@@ -75,12 +76,13 @@ class MongoStore implements StoreEngine {
     this.#loader = new Loader((keys) => this.#records.find({ _id: { $in: [...keys] } }).toArray())
   }
 
-  async put(record: StoredRecord, mode: PutMode): Promise<boolean> {
+  async put(record: StoredRecord, mode: PutMode, until?: Until): Promise<boolean> {
     checkExpiry(record)
     const mark = newMark()
     return this.#run(
-      (attempt) => put(this.#records, record, { mode, mark, attempt, now: this.#now() }),
+      (attempt) => put(this.#records, record, { ...attempt, mode, mark, now: this.#now() }),
       mode === 'insert' ? 'always' : this.#once,
+      until,
     )
   }
 
@@ -92,18 +94,19 @@ class MongoStore implements StoreEngine {
     return this.#look(async () => this.#live(await this.#records.findOne({ [UNIQUE[by]]: keyOf(kind, value) })))
   }
 
-  consume(kind: string, id: string, reuse?: Reuse): Promise<Consumption> {
+  consume(kind: string, id: string, reuse?: Reuse, until?: Until): Promise<Consumption> {
     const mark = newMark()
-    const spend = (attempt: number) =>
-      consume(this.#records, keyOf(kind, id), { at: this.#now(), mark, attempt, reuse })
-    return this.#run(spend, 'always')
+    const spend = (attempt: Attempt) =>
+      consume(this.#records, keyOf(kind, id), { ...attempt, at: this.#now(), mark, reuse })
+    return this.#run(spend, 'always', until)
   }
 
-  take(kind: string, id: string): Promise<StoredRecord | undefined> {
-    return this.#run(async () => {
-      const taken = await this.#records.findOneAndDelete({ _id: keyOf(kind, id), ...alive(this.#now()) })
+  take(kind: string, id: string, until?: Until): Promise<StoredRecord | undefined> {
+    const take = async ({ sending }: Attempt) => {
+      const taken = await this.#records.findOneAndDelete({ _id: keyOf(kind, id), ...alive(this.#now()) }, sending)
       return taken ? toRecord(taken) : undefined
-    })
+    }
+    return this.#run(take, this.#once, until)
   }
 
   /** Deletes an expired record too, lest a clock set back revives it, but answers whether it was there. */
@@ -194,12 +197,16 @@ class MongoStore implements StoreEngine {
     return this.#connection.repeatsWrites() ? 'never' : 'unsent'
   }
 
-  async #run<T>(verb: (attempt: number) => Promise<T>, repetition: Repetition = this.#once): Promise<T> {
+  async #run<T>(
+    verb: (attempt: Attempt) => Promise<T>,
+    repetition: Repetition = this.#once,
+    until?: Until,
+  ): Promise<T> {
     if (this.#closing) throw new StoreUnavailable('The database connection is closed.')
-    const running = attempts(verb, repetition)
+    const running = inTime((signal) => attempts(verb, repetition, signal), until)
     this.#running.add(running)
     try {
-      return await inTime(running)
+      return await running
     } finally {
       this.#running.delete(running)
     }

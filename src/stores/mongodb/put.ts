@@ -1,6 +1,7 @@
 /** Writing a record under the three modes, each step one conditional write to one document. */
 import type { Collection, Filter, UpdateFilter } from 'mongodb'
 import type { PutMode, StoredRecord } from '../../store.ts'
+import type { Attempt } from './attempts.ts'
 import { alive, type Document, FIELDS, fields, fresh, keyOf } from './document.ts'
 
 /** `blocked`: another document has the id, the uid or the user code. */
@@ -10,12 +11,10 @@ type Outcome = 'written' | 'absent' | 'blocked'
 const LOOKS = 4
 const DUPLICATE = 11_000
 
-export interface Writing {
+export interface Writing extends Attempt {
   readonly mode: PutMode
   /** Of this call alone. */
   readonly mark: string
-  /** Which attempt of this call it is, from 1. */
-  readonly attempt: number
   readonly now: number
 }
 
@@ -37,9 +36,9 @@ export async function put(records: Collection<Document>, record: StoredRecord, w
 async function inserted(
   records: Collection<Document>,
   { kind, id }: StoredRecord,
-  { attempt, mark }: Writing,
+  { number, mark }: Writing,
 ): Promise<boolean> {
-  return attempt > 1 && (await records.findOne({ _id: keyOf(kind, id), b: mark })) !== null
+  return number > 1 && (await records.findOne({ _id: keyOf(kind, id), b: mark })) !== null
 }
 
 export function isDuplicate(error: unknown): boolean {
@@ -49,18 +48,19 @@ export function isDuplicate(error: unknown): boolean {
 async function write(
   records: Collection<Document>,
   record: StoredRecord,
-  { mode, mark, now }: Writing,
+  { mode, mark, now, sending }: Writing,
 ): Promise<Outcome> {
   try {
     if (mode !== 'insert') {
       const { matchedCount } = await records.updateOne(
         { _id: keyOf(record.kind, record.id), ...alive(now) },
         replacement(record),
+        sending,
       )
       if (matchedCount === 1) return 'written'
       if (mode === 'update') return 'absent'
     }
-    await records.insertOne({ ...fresh(record), b: mark })
+    await records.insertOne({ ...fresh(record), b: mark }, sending)
     return 'written'
   } catch (error) {
     if (isDuplicate(error)) return 'blocked'

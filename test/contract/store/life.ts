@@ -136,6 +136,36 @@ export function lifeCases(fixture: Fixture): void {
     })
   })
 
+  describe('a caller that has stopped waiting', () => {
+    it('is not served: nothing is written, spent or taken any more', async () => {
+      const { store } = fixture
+      await store.put({ kind: 'A', id: 'x', payload: 'x' }, 'insert')
+      const past = performance.now() - 1
+      const verbs = [
+        () => store.put({ kind: 'A', id: 'y', payload: '' }, 'insert', past),
+        () => store.put({ kind: 'A', id: 'y', payload: '' }, 'upsert', past),
+        () => store.put({ kind: 'A', id: 'x', payload: 'new' }, 'update', past),
+        () => store.consume('A', 'x', undefined, past),
+        () => store.consume('A', 'x', { within: 60_000, times: 1 }, past),
+        () => store.take('A', 'x', past),
+      ]
+      for (const verb of verbs) {
+        const error = await verb().catch((reason: unknown) => reason)
+        expect(isStoreUnavailable(error), String(verb)).to.equal(true)
+      }
+      expect(await store.get('A', 'x')).to.deep.equal({ kind: 'A', id: 'x', payload: 'x' })
+      expect(await store.get('A', 'y')).to.equal(undefined)
+    })
+
+    it('is served until then', async () => {
+      const { store } = fixture
+      const later = performance.now() + 60_000
+      expect(await store.put({ kind: 'A', id: 'x', payload: 'x' }, 'insert', later)).to.equal(true)
+      expect(await store.consume('A', 'x', undefined, later)).to.equal('first')
+      expect((await store.take('A', 'x', later))?.payload).to.equal('x')
+    })
+  })
+
   describe('opening and closing', () => {
     it('pings while it is open, and leaves nothing behind', async () => {
       await Promise.all([fixture.store.ping(), fixture.store.ping()])
