@@ -40,6 +40,8 @@ if (!prove || !['embedded', 'mongodb'].includes(values.store) || !(scale > 0 && 
   )
   process.exit(2)
 }
+// A process that a signal ends runs no exit handlers, and would leave its issuers and its database behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 const store = values.store as StoreName
 console.log(`${name} on ${name === 'R6' ? 'mongodb' : store}, scale ${scale}, seed ${values.seed}`)
 const began = performance.now()
