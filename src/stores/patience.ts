@@ -11,6 +11,8 @@ import type { SealedStore } from './seal.ts'
 const PATIENCE_MS = 2500
 /** Milliseconds of waiting after which verbs get a bound here; before that their own is enough. */
 const NOTICED_MS = 250
+/** Milliseconds that a store which bounds itself has to say so, lest what it did in time is taken for undone. */
+const HINDSIGHT_MS = 50
 
 interface Request {
   /** Milliseconds that the store has taken, verbs side by side counted once. */
@@ -80,7 +82,7 @@ async function bounded<T>(answer: Promise<T>, left: number): Promise<T> {
   if (left > PATIENCE_MS - NOTICED_MS) return answer
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new StoreUnavailable(LATE)), Math.max(0, left))
+    timer = setTimeout(() => reject(new StoreUnavailable(LATE)), Math.max(0, left) + HINDSIGHT_MS)
   })
   try {
     return await Promise.race([answer, late])

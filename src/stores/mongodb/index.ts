@@ -32,6 +32,7 @@ import { alive, type Document, keyOf, keysOf, toRecord } from './document.ts'
 import { Loader } from './loader.ts'
 import { put } from './put.ts'
 import { verifySchema } from './schema.ts'
+import { TakeBacks } from './take-back.ts'
 import { restore, scan, size, swap, sweep } from './upkeep.ts'
 
 export { type Migration, migrateMongo } from './schema.ts'
@@ -66,6 +67,7 @@ class MongoStore implements StoreEngine {
   readonly #records: Collection<Document>
   readonly #now: () => number
   readonly #loader: Loader
+  readonly #takeBacks: TakeBacks
   readonly #running = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
@@ -73,6 +75,7 @@ class MongoStore implements StoreEngine {
     this.#connection = connection
     this.#records = connection.db.collection<Document>(RECORDS)
     this.#now = () => Math.floor(now())
+    this.#takeBacks = new TakeBacks(this.#records)
     this.#loader = new Loader((keys) => this.#records.find({ _id: { $in: [...keys] } }).toArray())
   }
 
@@ -94,11 +97,20 @@ class MongoStore implements StoreEngine {
     return this.#look(async () => this.#live(await this.#records.findOne({ [UNIQUE[by]]: keyOf(kind, value) })))
   }
 
-  consume(kind: string, id: string, reuse?: Reuse, until?: Until): Promise<Consumption> {
+  async consume(kind: string, id: string, reuse?: Reuse, until?: Until): Promise<Consumption> {
+    const _id = keyOf(kind, id)
     const mark = newMark()
-    const spend = (attempt: Attempt) =>
-      consume(this.#records, keyOf(kind, id), { ...attempt, at: this.#now(), mark, reuse })
-    return this.#run(spend, 'always', until)
+    let begun = false
+    const spend = (attempt: Attempt) => {
+      begun = true
+      return consume(this.#records, _id, { ...attempt, at: this.#now(), mark, reuse })
+    }
+    try {
+      return await this.#run(spend, 'always', until)
+    } catch (error) {
+      if (begun) this.#takeBacks.add({ _id, mark })
+      throw error
+    }
   }
 
   take(kind: string, id: string, until?: Until): Promise<StoredRecord | undefined> {
@@ -178,8 +190,14 @@ class MongoStore implements StoreEngine {
   }
 
   close(): Promise<void> {
-    this.#closing ??= Promise.allSettled(this.#running).then(() => this.#connection.client.close())
+    this.#closing ??= this.#end()
     return this.#closing
+  }
+
+  async #end(): Promise<void> {
+    await Promise.allSettled(this.#running)
+    await this.#takeBacks.close()
+    await this.#connection.client.close()
   }
 
   #live(document: Document | null | undefined): StoredRecord | undefined {
