@@ -60,6 +60,7 @@ export function openSessions(parts: SessionParts): Sessions {
       reads,
       lifetime: secretLifetime(config),
       damaged: unsealable(parts.log, SECRET_DAMAGED),
+      apart: parts.apart,
       now,
     }),
     pauses: openPauses(now),

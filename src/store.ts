@@ -5,7 +5,8 @@
  * what the records mean belongs to `provider/`, and what may be read from a dump to `stores/seal.ts`, which sits between
  * the two and hands every store hashed ids and sealed payloads only.
  *
- * Times are milliseconds since the epoch. A record is absent from the instant of `expiresAt`, swept or not.
+ * Times are milliseconds since the epoch, but for {@link Until}. A record is absent from the instant of `expiresAt`, swept or
+ * not.
  */
 
 export interface StoredRecord {
@@ -60,8 +61,9 @@ export interface ListPage {
   readonly next?: string
 }
 
-/** The instant, by `performance.now()`, until which the caller waits. Whatever a verb has not begun to write by then it
- * does not write any more and throws {@link StoreUnavailable}: nobody would learn of it, and what it spends would be lost. */
+/** The instant until which the caller waits, in milliseconds of `performance.now()`, which no change of the clock moves.
+ * Whatever a verb has not begun to write by then it does not write any more and throws {@link StoreUnavailable}: nobody would
+ * learn of it, and what it spends would be lost. */
 export type Until = number
 
 export interface Store {
@@ -70,7 +72,8 @@ export interface Store {
   put(record: StoredRecord, mode: PutMode, until?: Until): Promise<boolean>
   get(kind: string, id: string): Promise<StoredRecord | undefined>
   find(kind: string, by: 'uid' | 'userCode', value: string): Promise<StoredRecord | undefined>
-  /** Spends a record by one conditional write: of any number of concurrent calls exactly one answers `first`. */
+  /** Spends a record by one conditional write: of any number of concurrent calls exactly one answers `first`. A call that
+   * throws may have spent it; a store that can tell takes that back later, since its caller got nothing for it. */
   consume(kind: string, id: string, reuse?: Reuse, until?: Until): Promise<Consumption>
   /** Removes and returns a record by one conditional write: of any number of concurrent calls exactly one gets it. */
   take(kind: string, id: string, until?: Until): Promise<StoredRecord | undefined>

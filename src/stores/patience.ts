@@ -1,7 +1,7 @@
 /**
  * How long one request waits for the store in all. A store bounds each of its verbs; a request makes several, one after
- * the other, and some of them only to clean up after one that failed. Here they share one bound, each write is told how
- * much is left of it, and a store that did not answer is not asked again for the same request.
+ * the other, and some of them only to clean up after one that failed. Here they share one bound, what gives or spends
+ * something is told how much is left of it, and a store that did not answer is not asked again for the same request.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isStoreUnavailable, StoreUnavailable, type Until } from '../store.ts'

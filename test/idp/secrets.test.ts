@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { openSecrets, SECRET_KIND, type Secrets } from '../../src/idp/secrets.ts'
 import type { StoreEngine } from '../../src/store.ts'
 import { openEmbeddedStore } from '../../src/stores/embedded/index.ts'
+import { asOneRequest, patient } from '../../src/stores/patience.ts'
 import { SealBroken, type SealedStore } from '../../src/stores/seal.ts'
 import { temporaryFolder, withSeal } from '../stores/support.ts'
 
@@ -24,10 +25,11 @@ describe('what is known of a user at the IdP', () => {
     later = 0
     sealed = store
     secrets = openSecrets({
-      store,
+      store: patient(store),
       reads: store,
       lifetime: LIFETIME,
       damaged: (_account, error) => error instanceof SealBroken,
+      apart: asOneRequest,
       now: () => began + later,
     })
   })
@@ -62,6 +64,22 @@ describe('what is known of a user at the IdP', () => {
     expect(known?.standing.secret).to.equal('second')
     await secrets.forget('account', known?.standing.signIn ?? '')
     expect(await secrets.fresh('account')).to.equal(undefined)
+  })
+
+  it('is not forgotten either when the request that asked has hardly any time left', async () => {
+    const { signIn: first } = (await signIn('first')).standing
+    await signIn('second')
+    const { take, put } = sealed
+    sealed.take = async (kind, id) => {
+      await sleep(2300)
+      return take(kind, id)
+    }
+    sealed.put = async (record, mode, until) => {
+      await sleep(300)
+      return put(record, mode, until)
+    }
+    await asOneRequest(() => secrets.forget('account', first))
+    expect((await secrets.fresh('account'))?.standing.secret).to.equal('second')
   })
 
   it('outlives a sign-in without a secret', async () => {

@@ -6,6 +6,8 @@ type Mode = 'open' | 'cut' | 'stalled' | 'half-open'
 
 export interface TcpProxy {
   readonly port: number
+  /** How many connections have ended. */
+  readonly ended: number
   /** Ends every connection and refuses new ones. */
   cut(): void
   /** Takes connections and data, and lets nothing through. */
@@ -22,6 +24,7 @@ export interface TcpProxy {
 export async function tcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
   let mode: Mode = 'open'
   let lag = 0
+  let ended = 0
   const pairs = new SocketPairs()
 
   const server = createServer((near) => {
@@ -30,6 +33,9 @@ export async function tcpProxy(target: { host: string; port: number }): Promise<
       return
     }
     const far = connect(target)
+    near.once('close', () => {
+      ended += 1
+    })
     pairs.tie(near, far)
     near.on('data', (chunk) => {
       if (mode !== 'stalled') far.write(chunk)
@@ -44,6 +50,9 @@ export async function tcpProxy(target: { host: string; port: number }): Promise<
 
   return {
     port,
+    get ended() {
+      return ended
+    },
     cut() {
       mode = 'cut'
       pairs.end()

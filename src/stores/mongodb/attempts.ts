@@ -28,10 +28,9 @@ const DEADLINE_MS = 2500
 
 /** One of the attempts of a verb. */
 export interface Attempt {
-  /** From 1. */
-  readonly number: number
-  /** Options of a command that must not be sent when nobody waits for it any more. The driver looks at the signal for
-   * every command, though it says so of those only that read. */
+  /** Which one it is, from 1. */
+  readonly attempt: number
+  /** Options of a command that must not be sent when nobody waits for it any more; see {@link gate}. */
   readonly sending: CommandOperationOptions & Abortable
 }
 
@@ -41,13 +40,13 @@ export async function attempts<T>(
   repetition: Repetition,
   signal: AbortSignal,
 ): Promise<T> {
-  for (let number = 1; ; number++) {
+  for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted()
     try {
-      return await verb({ number, sending: { signal } })
+      return await verb({ attempt, sending: { signal } })
     } catch (error) {
-      if (number === ATTEMPTS || !mayRepeat(error, repetition)) throw error
-      await sleep(20 * number)
+      if (attempt === ATTEMPTS || !mayRepeat(error, repetition)) throw error
+      await sleep(20 * attempt)
     }
   }
 }
@@ -67,23 +66,31 @@ function mayRepeat(error: unknown, repetition: Repetition): boolean {
 
 /** Runs what is called off when its time is over. @throws {StoreUnavailable} for every error, and then */
 export async function inTime<T>(work: (signal: AbortSignal) => Promise<T>, until?: Until): Promise<T> {
-  const ms = Math.min(DEADLINE_MS, until === undefined ? DEADLINE_MS : until - performance.now())
-  const calledOff = new AbortController()
+  const end = Math.min(performance.now() + DEADLINE_MS, until ?? Number.POSITIVE_INFINITY)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    const callOff = () => {
-      const reason = new Error(`no answer within ${Math.round(ms)} ms`)
-      reject(reason)
-      calledOff.abort(reason)
-    }
-    if (ms > 0) timer = setTimeout(callOff, ms)
-    else callOff()
+    timer = setTimeout(() => reject(new Error(LATE)), Math.max(0, end - performance.now()))
   })
   try {
-    return await Promise.race([late, work(calledOff.signal)])
+    return await Promise.race([work(gate(end)), late])
   } catch (cause) {
     throw new StoreUnavailable('The database does not answer.', { cause })
   } finally {
     clearTimeout(timer)
   }
 }
+
+/**
+ * A signal that never fires, and throws when it is asked after the end. The driver asks it right before it sends a command,
+ * also one that only writes, though its types say so of others. If it fired, the driver would close the connection of each
+ * command under way, and a database that is slow for a minute would be away: connections come back two at a time.
+ */
+function gate(end: Until): AbortSignal {
+  const { signal } = new AbortController()
+  signal.throwIfAborted = () => {
+    if (performance.now() >= end) throw new Error(LATE)
+  }
+  return signal
+}
+
+const LATE = 'There was no answer in time.'

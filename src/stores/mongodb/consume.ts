@@ -14,7 +14,7 @@ export interface Spending extends Attempt {
 export async function consume(
   records: Collection<Document>,
   _id: string,
-  { at, mark, number, sending, reuse }: Spending,
+  { at, mark, attempt, sending, reuse }: Spending,
 ): Promise<Consumption> {
   const unspent = { _id, at: { $exists: false }, ...alive(at) }
   const first = await records.updateOne(unspent, { $set: { at, b: mark } }, sending)
@@ -26,7 +26,7 @@ export async function consume(
     const again = await records.updateOne(reusable, { $inc: { r: 1 }, $set: { c: mark } }, sending)
     if (again.modifiedCount === 1) return 'again'
   }
-  const mine = number > 1 ? await records.findOne({ _id, $or: [{ b: mark }, { c: mark }] }) : null
+  const mine = attempt > 1 ? await records.findOne({ _id, $or: [{ b: mark }, { c: mark }] }) : null
   if (!mine) return 'refused'
   return mine.b === mark ? 'first' : 'again'
 }

@@ -24,7 +24,7 @@ export async function put(records: Collection<Document>, record: StoredRecord, w
     const outcome = await write(records, record, writing)
     if (outcome !== 'blocked') return outcome === 'written'
     // What stands in the way may be expired, and then it is not there.
-    if (await dropExpired(records, record, writing.now)) continue
+    if (await dropExpired(records, record, writing)) continue
     if (writing.mode === 'insert') return inserted(records, record, writing)
     // Or, for an upsert, it is this record, and came this moment.
     return writing.mode === 'upsert' && (await write(records, record, { ...writing, mode: 'update' })) === 'written'
@@ -36,9 +36,9 @@ export async function put(records: Collection<Document>, record: StoredRecord, w
 async function inserted(
   records: Collection<Document>,
   { kind, id }: StoredRecord,
-  { number, mark }: Writing,
+  { attempt, mark }: Writing,
 ): Promise<boolean> {
-  return number > 1 && (await records.findOne({ _id: keyOf(kind, id), b: mark })) !== null
+  return attempt > 1 && (await records.findOne({ _id: keyOf(kind, id), b: mark })) !== null
 }
 
 export function isDuplicate(error: unknown): boolean {
@@ -80,11 +80,11 @@ function replacement(record: StoredRecord): UpdateFilter<Document> {
 async function dropExpired(
   records: Collection<Document>,
   { kind, id, uid, userCode }: StoredRecord,
-  now: number,
+  { now, sending }: Writing,
 ): Promise<boolean> {
   const holders: Filter<Document>[] = [{ _id: keyOf(kind, id) }]
   if (uid !== undefined) holders.push({ u: keyOf(kind, uid) })
   if (userCode !== undefined) holders.push({ uc: keyOf(kind, userCode) })
-  const { deletedCount } = await records.deleteMany({ $or: holders, exp: { $lte: new Date(now) } })
+  const { deletedCount } = await records.deleteMany({ $or: holders, exp: { $lte: new Date(now) } }, sending)
   return deletedCount > 0
 }

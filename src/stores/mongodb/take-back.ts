@@ -12,8 +12,6 @@ interface Spending {
   readonly mark: string
 }
 
-/** Milliseconds after which a spending stays as it is. Below any window in which a client comes again. */
-const LIFE_MS = 30_000
 /** Milliseconds between two looks. */
 const PAUSE_MS = 500
 /** How often the database must say that nothing of a call is there: what was sent before may come to it late. */
@@ -21,11 +19,13 @@ const LOOKS = 3
 /** How many are kept in mind at once. An outage meets no more than were under way when it began. */
 const MOST = 1000
 
-const MARKS = { b: 1, c: 1 } as const
+/** Marks, as the primary has them: what the majority does not know yet is taken back too. */
+const LOOK = { projection: { b: 1, c: 1 }, readConcern: { level: 'local' } } as const
 
 export class TakeBacks {
   readonly #records: Collection<Document>
-  readonly #open = new Map<Spending, { readonly since: number; looks: number }>()
+  /** With how often nothing was found. */
+  readonly #open = new Map<Spending, number>()
   #running: Promise<void> | undefined
   #closed = false
 
@@ -35,7 +35,7 @@ export class TakeBacks {
 
   add(spending: Spending): void {
     if (this.#closed || this.#open.size >= MOST) return
-    this.#open.set(spending, { since: performance.now(), looks: 0 })
+    this.#open.set(spending, 0)
     this.#running ??= this.#run()
   }
 
@@ -45,9 +45,11 @@ export class TakeBacks {
     await this.#running
   }
 
+  /** For as long as the database is away: nobody was given anything for these spendings, so it is never too late. */
   async #run(): Promise<void> {
     for (;;) {
-      await this.#look()
+      // A failure only says that the database is still away.
+      await this.#look().catch(() => undefined)
       if (this.#closed || this.#open.size === 0) break
       await sleep(PAUSE_MS)
     }
@@ -57,43 +59,47 @@ export class TakeBacks {
   /** One command for all of them, since a database that was too slow for so many has enough to do. */
   async #look(): Promise<void> {
     const spendings = [...this.#open.keys()]
-    const ids = spendings.map(({ _id }) => _id)
-    try {
-      const found = await this.#records.find({ _id: { $in: ids } }, { projection: MARKS }).toArray()
-      const documents = new Map(found.map((document) => [document._id, document]))
-      await Promise.all(spendings.map((spending) => this.#settle(spending, documents.get(spending._id))))
-    } catch {
-      // The database is still away, which is why there is something to take back.
-    }
-    for (const [spending, { since }] of this.#open) {
-      if (performance.now() - since > LIFE_MS) this.#open.delete(spending)
-    }
+    const found = await this.#records.find({ _id: { $in: spendings.map(({ _id }) => _id) } }, LOOK).toArray()
+    const documents = new Map(found.map((document) => [document._id, document]))
+    await Promise.all(spendings.map((spending) => this.#settle(spending, documents.get(spending._id))))
   }
 
   async #settle(spending: Spending, document: Document | undefined): Promise<void> {
     const { mark } = spending
-    const state = this.#open.get(spending)
-    if (!state) return
+    let looks = (this.#open.get(spending) ?? 0) + 1
     if (document?.b === mark || document?.c === mark) {
       await takeBack(this.#records, spending)
-      state.looks = LOOKS
-    } else state.looks += 1
-    if (state.looks >= LOOKS) this.#open.delete(spending)
+      // The driver may have sent it twice.
+      looks = 0
+    }
+    if (looks < LOOKS) this.#open.set(spending, looks)
+    else this.#open.delete(spending)
   }
 }
 
 async function takeBack(records: Collection<Document>, { _id, mark }: Spending): Promise<void> {
-  const steps: readonly (readonly [Filter<Document>, UpdateFilter<Document>])[] = [
-    // The first use, and nobody came after it: as if it had never been spent.
-    [{ b: mark, r: 0 }, { $unset: { at: 1, b: 1 } }],
-    // Somebody came after it, and stands for the first one now.
+  for (const [condition, change] of steps(mark)) {
+    if ((await records.updateOne({ _id, ...condition }, change)).modifiedCount === 1) return
+  }
+}
+
+/** A record that is spent was used once, and `r` times again. Whatever else is taken back leaves that true. */
+function steps(mark: string): readonly (readonly [Filter<Document>, UpdateFilter<Document>])[] {
+  const asBefore = { $unset: { at: 1, b: 1, c: 1 } } as const
+  return [
+    // It was the only one.
+    [{ b: mark, r: 0 }, asBefore],
+    // It was the first, and one that came after it is that now.
     [
       { b: mark, r: { $gt: 0 } },
       { $inc: { r: -1 }, $unset: { b: 1 } },
     ],
-    [{ c: mark }, { $inc: { r: -1 }, $unset: { c: 1 } }],
+    // It came after another one.
+    [
+      { c: mark, r: { $gt: 0 } },
+      { $inc: { r: -1 }, $unset: { c: 1 } },
+    ],
+    // It came after one that was taken back.
+    [{ c: mark, r: 0 }, asBefore],
   ]
-  for (const [condition, change] of steps) {
-    if ((await records.updateOne({ _id, ...condition }, change)).modifiedCount === 1) return
-  }
 }

@@ -124,6 +124,18 @@ describe('a MongoDB that is away', function () {
     expect(sent.filter((at) => at > until + 250)).to.have.length(0)
   })
 
+  it('keeps its connections when it is too slow for its callers', async () => {
+    const ids = Array.from({ length: 20 }, (_, n) => `${n}`)
+    const { ended } = proxy
+    proxy.delay(700)
+    const late = ids.map((id) => store.consume('A', id, undefined, performance.now() + 400))
+    for (const { status } of await Promise.allSettled(late)) expect(status).to.equal('rejected')
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    proxy.restore()
+    await Promise.all(ids.map((id) => store.get('A', id)))
+    expect(proxy.ended).to.equal(ended)
+  })
+
   it('works with answers that come late, as long as they come in time', async () => {
     proxy.delay(150)
     await store.put({ kind: 'A', id: 'x', payload: 'late' }, 'insert')

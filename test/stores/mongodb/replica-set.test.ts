@@ -88,6 +88,19 @@ describe('a MongoDB replica set', function () {
     expect(await store.put({ kind: 'A', id: 'y', payload: '' }, 'insert')).to.equal(true)
   })
 
+  it('takes back what its majority learned of when nobody waited for it any more', async () => {
+    await store.put({ kind: 'A', id: 'x', payload: '' }, 'insert')
+    await whileLocked(await secondaries(await engineHere()), async () => {
+      const error = await store.consume('A', 'x').catch((reason: unknown) => reason)
+      expect(isStoreUnavailable(error)).to.equal(true)
+    })
+    await expectBack()
+    const isSpent = async () => (await store.get('A', 'x'))?.consumedAt !== undefined
+    for (let look = 0; look < 100 && (await isSpent()); look += 1)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(await store.consume('A', 'x')).to.equal('first')
+  })
+
   it('reads nothing that its majority does not have', async () => {
     const engine = await engineHere()
     await store.put({ kind: 'A', id: 'x', payload: 'acknowledged' }, 'insert')

@@ -57,6 +57,17 @@ describe('a spending of which nobody learned', function () {
     expect(await is()).to.equal(true)
   }
 
+  /** Another process, whose database hears and cannot answer while it is half open. */
+  async function away(port = firstHost(db.url).port) {
+    const proxy = await tcpProxy({ ...firstHost(db.url), port })
+    const far = await openMongoStore({ url: throughProxy(db.url, proxy.port) })
+    const close = async () => {
+      await far.close()
+      await proxy.close()
+    }
+    return { far, proxy, close }
+  }
+
   const uses = async (count: number) => {
     const answers: string[] = []
     for (let use = 0; use < count; use += 1) answers.push(await other.consume('A', 'x', REUSE))
@@ -99,6 +110,30 @@ describe('a spending of which nobody learned', function () {
     expect(await uses(2)).to.deep.equal(['again', 'refused'])
   })
 
+  for (const [order, back] of Object.entries({ before: [0, 1], after: [1, 0] })) {
+    it(`is taken back ${order} the one that came next and was given up too`, async () => {
+      const ways = [await away(), await away(faults.port)] as const
+      const [first, second] = ways
+      try {
+        first.proxy.halfOpen()
+        await failed(first.far.consume('A', 'x', REUSE, performance.now() + 500))
+        first.proxy.cut()
+        faults.lose('update', { when: isReuse, meanwhile: async () => second.proxy.cut() })
+        await failed(second.far.consume('A', 'x', REUSE, performance.now() + 500))
+        expect(await record()).to.include({ reused: 1 })
+        for (const index of back) {
+          ways[index]?.proxy.restore()
+          await sleep(3000)
+          expect((await record())?.reused ?? 0).to.be.at.least(0)
+        }
+        await becomes({ consumed: false })
+        expect(await uses(3)).to.deep.equal(['first', 'again', 'refused'])
+      } finally {
+        for (const { close } of ways) await close()
+      }
+    })
+  }
+
   it('is taken back alone, and nothing of the others that spent the record', async () => {
     expect(await uses(2)).to.deep.equal(['first', 'again'])
     faults.lose('update', { times: ATTEMPTS })
@@ -115,10 +150,8 @@ describe('a spending of which nobody learned', function () {
   })
 
   it('is taken back when the database can be reached again', async () => {
-    const proxy = await tcpProxy(firstHost(db.url))
-    const far = await openMongoStore({ url: throughProxy(db.url, proxy.port) })
+    const { far, proxy, close } = await away()
     try {
-      // It hears, and cannot answer.
       proxy.halfOpen()
       await failed(far.consume('A', 'x', REUSE, performance.now() + 500))
       expect((await record())?.consumedAt).to.be.a('number')
@@ -128,8 +161,7 @@ describe('a spending of which nobody learned', function () {
       proxy.restore()
       await becomes({ consumed: false })
     } finally {
-      await far.close()
-      await proxy.close()
+      await close()
     }
   })
 })
