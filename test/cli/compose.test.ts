@@ -70,8 +70,26 @@ describe('Dockerfile', () => {
     expect(dockerfile.match(/^FROM /gm)).to.have.length(3)
     expect(last).to.match(/^USER 10001:10001$/m)
     expect(last).to.match(/^HEALTHCHECK /m)
-    expect(last).to.not.match(/npm install/)
-    expect(last).to.match(/^ENTRYPOINT \["node", "\/app\/node_modules\/consulate\/dist\/src\/cli\/index\.js"\]$/m)
+    expect(last).to.not.match(/npm (ci|install)/)
+    expect(last).to.match(/^ENTRYPOINT \["node", "\/app\/dist\/src\/cli\/index\.js"\]$/m)
+  })
+
+  it('installs what the lockfile names, in each of its stages, and of it only what runs in the last one', () => {
+    const installs = dockerfile.match(/npm (?:ci|install|i|add|update)\b.*/g) ?? []
+    expect(installs.map((command) => command.replace(/ \\$/, ''))).to.deep.equal([
+      'npm ci --no-fund --no-audit',
+      'npm ci --omit=dev --no-fund --no-audit',
+    ])
+    expect(dockerfile).to.not.match(/--no-package-lock/)
+    // `npm ci` refuses a lockfile that says something else than package.json.
+    const { dependencies, devDependencies } = JSON.parse(read('package.json'))
+    const { packages } = JSON.parse(read('package-lock.json'))
+    expect(packages['']).to.deep.include({ dependencies, devDependencies })
+  })
+
+  it('runs on what is no public promise of two packages, so these do not float', () => {
+    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
+    for (const name of ['mongodb', 'oidc-provider']) expect(dependencies[name], name).to.match(/^~\d+\.\d+\.\d+$/)
   })
 
   it('gets what the build reads, and nothing else', () => {
