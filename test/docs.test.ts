@@ -51,6 +51,30 @@ describe('test/README.md', () => {
   })
 })
 
+describe('npm run test:mongo', () => {
+  it('runs every test file that asks for a MongoDB, and none that is not there', async () => {
+    const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+    const [mocha, ...patterns] = String(scripts['test:mongo']).replaceAll('"', '').split(' ')
+    expect(mocha).to.equal('mocha')
+    const files = await filesBelow('test', '.test.ts')
+    const run = patterns.map((pattern) => files.filter((file) => globbed(pattern).test(file)))
+    for (const [n, found] of run.entries()) expect(found, patterns[n]).to.not.deep.equal([])
+    // An engine comes from support/mongo.ts, or to the suites of the store from support.ts beside them.
+    const asking = /^import .*(?:support\/(?:needs-)?mongo|mongodb\/support)\.ts'$/m
+    for (const file of files) {
+      const asks = file.startsWith('test/stores/mongodb/') || asking.test(await readFile(join(root, file), 'utf8'))
+      expect(run.flat().includes(file), file).to.equal(asks)
+    }
+  })
+})
+
+/** As mocha reads the patterns of its files: `**` for any folders, `*` for any name. */
+function globbed(pattern: string): RegExp {
+  const literal = (text: string) => text.replace(/[.+^$()[\]{}|\\?]/g, '\\$&')
+  const name = (text: string) => text.split('*').map(literal).join('[^/]*')
+  return new RegExp(`^${pattern.split('**/').map(name).join('(?:.*/)?')}$`)
+}
+
 describe('the documentation', () => {
   it('links to files that exist', async () => {
     const broken: string[] = []
