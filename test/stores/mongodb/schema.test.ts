@@ -101,16 +101,4 @@ describe('the schema of the MongoDB store', function () {
     expect([await ids('A'), await ids('AB'), await ids('A\u0001')]).to.deep.equal([['1'], ['2'], ['3']])
     await store.close()
   })
-
-  it('gives reads of one turn to the database as one command', async () => {
-    await migrateMongo({ url: db.url })
-    const commands: string[] = []
-    const store = await openMongoStore({ url: db.url, onCommand: (name) => commands.push(name) })
-    await store.put({ kind: 'A', id: '1', payload: 'one' }, 'insert')
-    commands.length = 0
-    const found = await Promise.all(['1', '2', '1'].map((id) => store.get('A', id)))
-    expect(found.map((record) => record?.payload)).to.deep.equal(['one', undefined, 'one'])
-    expect(commands).to.deep.equal(['find'])
-    await store.close()
-  })
 })
