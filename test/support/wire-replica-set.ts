@@ -18,7 +18,17 @@ export interface WireReplicaSet {
   close(): Promise<void>
 }
 
-export async function wireReplicaSet(target: { host: string; port: number }): Promise<WireReplicaSet> {
+/** Members beside this one, as it tells of them; none of them is there. */
+export interface OtherMembers {
+  readonly hosts?: readonly string[]
+  readonly passives?: readonly string[]
+  readonly arbiters?: readonly string[]
+}
+
+export async function wireReplicaSet(
+  target: { host: string; port: number },
+  { hosts = [], ...others }: OtherMembers = {},
+): Promise<WireReplicaSet> {
   const pairs = new SocketPairs()
   const done = new Map<string, BSON.Document>()
   const self: { fate: WireReplicaSet['fate'] } = { fate: () => 'answered' }
@@ -71,8 +81,8 @@ export async function wireReplicaSet(target: { host: string; port: number }): Pr
 
   function asPrimary(answer: BSON.Document): BSON.Document {
     const me = `127.0.0.1:${port}`
-    const role = { ismaster: true, isWritablePrimary: true, secondary: false, me, primary: me, hosts: [me] }
-    return { ...answer, ...role, setName: 'rs0', setVersion: 1, logicalSessionTimeoutMinutes: 30 }
+    const role = { ismaster: true, isWritablePrimary: true, secondary: false, me, primary: me, hosts: [me, ...hosts] }
+    return { ...answer, ...role, ...others, setName: 'rs0', setVersion: 1, logicalSessionTimeoutMinutes: 30 }
   }
 
   return Object.assign(self, {

@@ -1,5 +1,5 @@
 /** Opens the connection: settings that keep the promises of the store, and one clear sentence when it cannot be used. */
-import { type Db, MongoClient, type MongoClientOptions, MongoServerError } from 'mongodb'
+import { type Db, MongoClient, type MongoClientOptions, MongoServerError, type ServerDescription } from 'mongodb'
 import type { Document } from './document.ts'
 import { databaseOf } from './url.ts'
 
@@ -10,6 +10,8 @@ export interface ConnectOptions {
   readonly onCommand?: (name: string) => void
   /** Waits for answers without an end: for work that nobody waits for but the operator. */
   readonly patient?: boolean
+  /** Told what the operator should know, once, after it is connected. */
+  readonly warn?: (message: string) => void
 }
 
 export interface Connection {
@@ -48,7 +50,7 @@ const SETTINGS = {
 } as const satisfies MongoClientOptions
 
 /** @throws {Error} one sentence that starts with `store.url` and shows hosts only */
-export async function connect({ url, onCommand, patient }: ConnectOptions): Promise<Connection> {
+export async function connect({ url, onCommand, patient, warn }: ConnectOptions): Promise<Connection> {
   let client: MongoClient
   const settings = { ...SETTINGS, ...(patient && { socketTimeoutMS: 0 }), monitorCommands: onCommand !== undefined }
   try {
@@ -57,9 +59,9 @@ export async function connect({ url, onCommand, patient }: ConnectOptions): Prom
     throw new Error('store.url: this is not the address of a MongoDB, as in mongodb://host:27017/consulate.')
   }
   if (onCommand) client.on('commandStarted', ({ commandName }) => onCommand(commandName))
-  let standalone = false
+  let server: ServerDescription | undefined
   client.on('topologyDescriptionChanged', ({ newDescription: { servers } }) => {
-    for (const { type } of servers.values()) if (type !== 'Unknown') standalone = type === 'Standalone'
+    for (const each of servers.values()) if (each.type !== 'Unknown') server = each
   })
   const db = client.db(databaseOf(url))
   const place = `${client.options.srvHost ?? client.options.hosts.join(',')}/${db.databaseName}`
@@ -72,7 +74,18 @@ export async function connect({ url, onCommand, patient }: ConnectOptions): Prom
     await client.close()
     throw new Error(`store.url: ${sentence(error, place)}`, { cause: error })
   }
-  return { client, db, place, repeatsWrites: () => !standalone }
+  const warning = client.options.directConnection ? boundTo(server) : undefined
+  if (warning !== undefined) warn?.(warning)
+  return { client, db, place, repeatsWrites: () => server?.type !== 'Standalone' }
+}
+
+/** The driver reads from a server that it was bound to whatever that is by now, and a secondary may be behind. Arbiters
+ * have no data, so no failover makes one the primary. */
+function boundTo(server: ServerDescription | undefined): string | undefined {
+  const { setName, hosts = [], passives = [] } = server ?? {}
+  const members = hosts.length + passives.length
+  if (!setName || members < 2) return undefined
+  return `store.url: directConnection=true binds Consulate to one of the ${members} members of the replica set "${setName}", and after a failover it would read from a secondary, where a revoked grant may still be there; name all members and replicaSet=${setName} instead, unless a proxy at this address always leads to the primary.`
 }
 
 function sentence(error: unknown, place: string): string {

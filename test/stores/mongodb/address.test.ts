@@ -10,6 +10,7 @@ import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.
 import { leaveOut } from '../../support/leave-out.ts'
 import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
 import { wireFaults } from '../../support/wire-faults.ts'
+import { type OtherMembers, wireReplicaSet } from '../../support/wire-replica-set.ts'
 import { engineHere, needsEngine } from './support.ts'
 
 const refusal = (url: string) =>
@@ -61,6 +62,51 @@ describe('the rights of a user of MongoDB', function () {
       await db.drop()
     })
   }
+})
+
+describe('one server that the address binds Consulate to', function () {
+  this.timeout(30_000)
+  needsEngine()
+
+  let db: TestDatabase
+  before(async () => {
+    db = database(await engineHere())
+    await migrateMongo({ url: db.url })
+  })
+  after(() => db?.drop())
+
+  /** What is said while the store is opened at a member of a set that has these others too. */
+  async function warnings(others: OtherMembers, change = (url: string) => url): Promise<string[]> {
+    const set = await wireReplicaSet(firstHost((await engineHere()).url), others)
+    const said: string[] = []
+    try {
+      const url = change(throughProxy(db.url, set.port))
+      const store = await openMongoStore({ url, warn: (message) => said.push(message) })
+      await store.close()
+      return said
+    } finally {
+      await set.close()
+    }
+  }
+
+  for (const [what, others, members] of [
+    ['another', { hosts: ['127.0.0.1:1'] }, 2],
+    ['others that never become primary', { passives: ['127.0.0.1:1', '127.0.0.1:2'] }, 3],
+  ] as const) {
+    it(`is told of, once and in one sentence, when it is a member of a set that has ${what}`, async () => {
+      const said = await warnings(others)
+      expect(said).to.have.length(1)
+      expect(said[0]).to.match(/^store\.url: directConnection=true .* replicaSet=rs0 [^.]*\.$/)
+      expect(said[0]).to.include(`one of the ${members} members of the replica set "rs0"`)
+    })
+  }
+
+  it('is not, when no other member has the data, or the driver looks for the primary itself', async () => {
+    expect(await warnings({})).to.deep.equal([])
+    expect(await warnings({ arbiters: ['127.0.0.1:1'] })).to.deep.equal([])
+    const found = (url: string) => url.replace('directConnection=true', 'replicaSet=rs0')
+    expect(await warnings({ hosts: ['127.0.0.1:1'] }, found)).to.deep.equal([])
+  })
 })
 
 describe('MongoDB behind TLS', function () {
