@@ -127,8 +127,6 @@ class StoredModel implements Adapter {
       await answered(this.#store.deleteGrant(lost.grantId))
       this.#policy.codeReplayed(lost)
     }
-    // RFC 9126 section 4: a pushed request is not a grant.
-    if (this.#model === 'PushedAuthorizationRequest') throw new errors.InvalidRequestUri('request_uri already used')
     throw new errors.InvalidGrant(`${this.#model} already used`)
   }
 

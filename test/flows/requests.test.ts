@@ -23,6 +23,16 @@ describe('requests in other shapes', () => {
     expect((await signIn({ ...request, url: new URL(location) })).searchParams.has('code')).to.equal(true)
   })
 
+  it('cannot be pushed, nor name one that was (RFC 9126)', async () => {
+    const form = authorizationRequest(issuer.url, await register(issuer.url))
+    expect((await fetch(`${issuer.url}/request`, { method: 'POST', body: form.url.searchParams })).status).to.equal(404)
+    form.url.searchParams.set('request_uri', 'urn:ietf:params:oauth:request_uri:x')
+    const { status, headers } = await fetch(form.url, { redirect: 'manual' })
+    expect(status).to.equal(303)
+    const answer = new URL(headers.get('location') ?? '').searchParams
+    expect(answer.get('error')).to.equal('request_uri_not_supported')
+  })
+
   for (const path of ['/token', '/register', '/revoke', '/introspect']) {
     it(`are told by 405 that ${path} takes POST`, async () => {
       const response = await fetch(issuer.url + path)
