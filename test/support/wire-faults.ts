@@ -15,6 +15,8 @@ export interface WireFaults {
   doubt(command: string, error: WireError): void
   /** Answers each such command with bytes that are no message. */
   garble(command: string): void
+  /** Passes each such command on as another one. */
+  alter(command: string, change: (command: BSON.Document) => BSON.Document): void
   /** Passes the next such commands on, and ends their connections in place of the answers. */
   lose(command: string, loss?: Loss): void
   /** How often a fault was shown. */
@@ -43,6 +45,7 @@ type Kind = 'refuse' | 'doubt' | 'garble'
 export async function wireFaults(target: { host: string; port: number }): Promise<WireFaults> {
   const faults = new Map<string, { readonly kind: Kind; readonly error: WireError }>()
   const losses = new Map<string, Loss>()
+  const changes = new Map<string, (command: BSON.Document) => BSON.Document>()
   const pairs = new SocketPairs()
   let shown = 0
 
@@ -67,7 +70,8 @@ export async function wireFaults(target: { host: string; port: number }): Promis
         }
         const fault = command && faults.get(name)
         if (!fault || !(fault.error.when?.(command) ?? true)) {
-          far.write(message)
+          const change = command && changes.get(name)
+          far.write(change ? messageOf(message.readInt32LE(4), 0, change(command)) : message)
           return
         }
         shown += 1
@@ -102,6 +106,7 @@ export async function wireFaults(target: { host: string; port: number }): Promis
     refuse: set('refuse'),
     doubt: set('doubt'),
     garble: (command) => set('garble')(command, { code: 0, codeName: '' }),
+    alter: (command, change) => void changes.set(command, change),
     lose: (command, loss = {}) => void losses.set(command, loss),
     get shown() {
       return shown

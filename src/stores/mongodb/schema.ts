@@ -62,6 +62,7 @@ export async function migrateMongo(options: ConnectOptions): Promise<Migration> 
       if (await create(records, index)) created.push(index.name)
       else refused.push(index.name)
     }
+    refuseUnlike(connection, created, await indexes(records))
     await connection.db
       .collection<Schema>(META)
       .updateOne({ _id: 'schema' }, { $set: { version: SCHEMA_VERSION, refused } }, { upsert: true })
@@ -100,20 +101,35 @@ async function refuseNewer({ db, place }: Connection): Promise<Schema | null> {
   return schema
 }
 
+/** Some engines take any index and make what they can. Those are not to be trusted with the writes either.
+ * @throws {Error} about the first one that is unique and not as it was asked for */
+function refuseUnlike({ place }: Connection, created: readonly string[], made: Indexes): void {
+  const unlike = ALL.find((index) => index.unique && created.includes(index.name) && !same(index, made.get(index.name)))
+  if (!unlike) return
+  throw new Error(
+    `store.url: the database at ${place} made the index "${unlike.name}" otherwise than it was asked to, so it cannot be used; use another one.`,
+  )
+}
+
 /** An index of the same name that is not unique, say, would let through what this one must not. */
 function refuseOther({ place }: Connection, wanted: Index, found: IndexDescriptionInfo | undefined): void {
-  if (found === undefined) return
-  const unique = Boolean(wanted.unique)
-  // Of the others some engines do not tell whether they are sparse, and it makes no difference there.
-  const same = unique === Boolean(found.unique) && (!unique || found.sparse === true)
-  if (same && isDeepStrictEqual(Object.entries(wanted.key), Object.entries(found.key))) return
+  if (found === undefined || same(wanted, found)) return
   throw new Error(
     `store.url: the index "${wanted.name}" at ${place} is not the one that Consulate makes; drop it and run "consulate migrate".`,
   )
 }
 
+function same(wanted: Index, found: IndexDescriptionInfo | undefined): boolean {
+  if (!found || Boolean(wanted.unique) !== Boolean(found.unique)) return false
+  // Of the others some engines do not tell whether they are sparse, and it makes no difference there.
+  if (wanted.unique && found.sparse !== true) return false
+  return isDeepStrictEqual(Object.entries(wanted.key), Object.entries(found.key))
+}
+
+type Indexes = ReadonlyMap<string, IndexDescriptionInfo>
+
 /** By their names. None for a collection that does not exist yet, which some engines call an error. */
-async function indexes(records: Collection<Document>): Promise<ReadonlyMap<string, IndexDescriptionInfo>> {
+async function indexes(records: Collection<Document>): Promise<Indexes> {
   const NO_COLLECTION = 26
   try {
     const found = await records.listIndexes().toArray()

@@ -57,6 +57,15 @@ describe('a MongoDB that answers with errors', function () {
     })
   }
 
+  it('cannot be used when it makes a unique index otherwise than it was asked to', async () => {
+    const dense = (index: object) => ({ ...index, sparse: undefined })
+    faults.alter('createIndexes', (command) => ({ ...command, indexes: command.indexes.map(dense) }))
+    expect(String(await outcome(migrateMongo({ url })))).to.match(
+      /store\.url: the database at .* made the index "uid" otherwise than it was asked to/,
+    )
+    expect(String(await outcome(openMongoStore({ url })))).to.match(/not prepared/)
+  })
+
   it('cannot be used when it refuses a unique index, and the sentence names it', async () => {
     faults.refuse('createIndexes', {
       code: 67,
