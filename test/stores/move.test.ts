@@ -8,7 +8,8 @@ import { importStore } from '../../src/stores/move/import.ts'
 import { refuseHalfImported } from '../../src/stores/move/marker.ts'
 import { Ring } from '../../src/stores/ring.ts'
 import { sealStore } from '../../src/stores/seal.ts'
-import { database, sharedEngine } from '../support/mongo.ts'
+import { database } from '../support/mongo.ts'
+import { engineHere, needsEngine } from './mongodb/support.ts'
 import { temporaryFolder } from './support.ts'
 
 const SECRET = 'a secret of the tests, thirty-two characters or more'
@@ -26,12 +27,9 @@ async function embedded(): Promise<Place> {
   return { engine, remove: () => engine.close().then(() => folder.remove()) }
 }
 
-/** MongoDB where this machine has one; the suite of that store says so aloud where it has not. */
 async function mongodb(): Promise<Place> {
-  const server = await sharedEngine()
-  if (!server) return embedded()
   const { migrateMongo, openMongoStore } = await import('../../src/stores/mongodb/index.ts')
-  const db = database(server)
+  const db = database(await engineHere())
   await migrateMongo({ url: db.url })
   const engine = await openMongoStore({ url: db.url })
   return { engine, remove: () => engine.close().then(() => db.drop()) }
@@ -54,9 +52,12 @@ async function rowsOf(engine: StoreEngine): Promise<StoredRow[]> {
 for (const [from, to, openFrom, openTo] of [
   ['the embedded store', 'MongoDB', embedded, mongodb],
   ['MongoDB', 'the embedded store', mongodb, embedded],
+  ['one embedded store', 'another one', embedded, embedded],
 ] as const) {
   describe(`moving from ${from} to ${to}`, function () {
     this.timeout(60_000)
+    if (openFrom === mongodb || openTo === mongodb) needsEngine()
+
     let source: Place
     let target: Place
     let folder: Awaited<ReturnType<typeof temporaryFolder>>
