@@ -55,23 +55,20 @@ export class Families {
     return this.answers.filter(({ began, ended }) => began >= from && ended < until)
   }
 
-  /** How many pairs of a family and a process must answer 200 for everybody to be back. */
-  get pairs(): number {
-    return this.#count * this.#processes
-  }
-
-  /** How many of them did after `since`, and when: milliseconds after it until the last one had, and no refusal came later. */
-  recovery(since: number): { readonly pairs: number; readonly after: number } {
-    const back = new Set<number>()
+  /**
+   * Who was answered 200 after `since`: how many families by each process, and the milliseconds until each had been by
+   * each and no refusal came later. Infinity when that is not so.
+   */
+  recovery(since: number): { readonly families: readonly number[]; readonly after: number } {
+    const back = Array.from({ length: this.#processes }, () => new Set<number>())
     let after = 0
     for (const { status, family, process, ended } of this.answers) {
-      if (ended < since) continue
-      const pair = family * this.#processes + process
-      if (status === 200 && back.has(pair)) continue
-      if (status === 200) back.add(pair)
+      if (ended < since || (status === 200 && back[process]?.has(family))) continue
+      if (status === 200) back[process]?.add(family)
       after = ended - since
     }
-    return { pairs: back.size, after: back.size === this.pairs ? after : Number.POSITIVE_INFINITY }
+    const families = back.map(({ size }) => size)
+    return { families, after: families.every((size) => size === this.#count) ? after : Number.POSITIVE_INFINITY }
   }
 
   async #live(family: number, first: string): Promise<void> {

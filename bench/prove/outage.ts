@@ -12,6 +12,8 @@ const FAMILIES = 16
 /** Milliseconds. */
 const BEFORE_MS = 3000
 const AWAY_MS = 30_000
+/** A shorter outage is over before those whom it meets have asked once more and been answered. */
+const AWAY_LEAST_MS = 6000
 /** Milliseconds in which answers that were on their way when the outage began arrive; they belong to no side. */
 const UNDER_WAY_MS = 100
 const LIMIT_MS = 3000
@@ -65,6 +67,7 @@ const lock: Breaker = async ({ folder }) => {
 
 async function once(store: StoreName, scale: number, what: string, breaker: Breaker): Promise<Proof> {
   const lab = await openLab({ store, processes: PROCESSES, proxied: true })
+  const away = Math.max(AWAY_LEAST_MS, AWAY_MS * scale)
   const direct = new Direct(lab, 64, NO_ANSWER_MS)
   try {
     const known: Answered[] = []
@@ -82,7 +85,7 @@ async function once(store: StoreName, scale: number, what: string, breaker: Brea
     const brokenAt = performance.now()
     const restore = await breaker(lab)
     const awayAt = performance.now() + UNDER_WAY_MS
-    await sleep(UNDER_WAY_MS + AWAY_MS * scale)
+    await sleep(UNDER_WAY_MS + away)
     const memoryAfter = await memory(lab)
     const restoredAt = performance.now()
     await restore()
@@ -93,7 +96,7 @@ async function once(store: StoreName, scale: number, what: string, breaker: Brea
     const before = families.between(0, brokenAt)
     const during = families.between(awayAt, restoredAt)
     const after = families.between(restoredAt, Number.POSITIVE_INFINITY)
-    const { pairs, after: recovered } = families.recovery(restoredAt)
+    const { families: back, after: recovered } = families.recovery(restoredAt)
     const p99 = percentile(
       during.map(({ took }) => took),
       0.99,
@@ -114,11 +117,11 @@ async function once(store: StoreName, scale: number, what: string, breaker: Brea
         recovered <= RECOVERY_MS &&
         memoryAfter - memoryBefore < GROWTH_LIMIT,
       figures: [
-        `the database ${what} for ${(AWAY_MS * scale) / 1000} s; before ${JSON.stringify(tally(before))}`,
+        `the database ${what} for ${away / 1000} s; before ${JSON.stringify(tally(before))}`,
         `  meanwhile ${JSON.stringify(tally(during))}, all 503 with Retry-After: ${unavailable}, p99 ${p99} ms`,
         `  ${known.length} answers of well-knowns and keys, all 200: ${published}`,
-        `  then ${JSON.stringify(tally(after))}; ${FAMILIES} families, each refreshed by each of ${PROCESSES} issuers: ${pairs} of ${families.pairs}`,
-        `  the last one after ${Math.round(recovered)} ms; ${families.lost.length} grants lost, ${odd} answers in all that are neither 200 nor 503 with Retry-After`,
+        `  then ${JSON.stringify(tally(after))}; of ${FAMILIES} families ${back.join(' and ')} refreshed at each of the issuers`,
+        `  all of them after ${Math.round(recovered)} ms; ${families.lost.length} grants lost, ${odd} answers in all that are neither 200 nor 503 with Retry-After`,
         `  memory ${Math.round(memoryBefore)} to ${Math.round(memoryAfter)} MB`,
       ],
     }
