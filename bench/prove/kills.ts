@@ -1,7 +1,8 @@
 /** R3: issuers, and the database below them, killed at random instants while clients refresh and connect. */
 import { readFile } from 'node:fs/promises'
 import { LOOPBACK_REDIRECT, obtainTokens, type Registered, register } from '../../test/support/client.ts'
-import { chance, type IssuerProcess, type Lab, openLab, type StoreName, sleep } from './lab.ts'
+import type { IssuerProcess } from './issuer-process.ts'
+import { chance, type Lab, openLab, type StoreName, sleep } from './lab.ts'
 import type { Proof } from './races.ts'
 
 const PROCESSES = 2

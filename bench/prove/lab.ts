@@ -1,12 +1,13 @@
-/** What the proofs share: issuer processes from a build, a balancer on the issuer's port, a store to break, chance. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { createWriteStream, type WriteStream } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+/** What the proofs share: issuers from a build, a balancer on the issuer's port, a store to break, chance. */
+import { execFileSync } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
+import type { StoreConfig } from '../../src/stores/open.ts'
 import {
   database,
   type Engine,
@@ -16,6 +17,7 @@ import {
   throughProxy,
 } from '../../test/support/mongo.ts'
 import { type TcpProxy, tcpProxy } from '../../test/support/tcp-proxy.ts'
+import { IssuerProcess } from './issuer-process.ts'
 
 export type StoreName = 'embedded' | 'mongodb'
 
@@ -34,7 +36,6 @@ export interface LabOptions {
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const CLI = join(ROOT, 'dist/src/cli/index.js')
 
 /** Numbers that look random and come again with the same seed (mulberry32). */
 export function chance(seed: number): () => number {
@@ -49,73 +50,24 @@ export function chance(seed: number): () => number {
 
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
-export class IssuerProcess {
-  readonly port: number
-  readonly #config: string
-  readonly #log: WriteStream
-  #child: ChildProcess | undefined
-  /** Milliseconds that each start took to open its store, and to take requests. */
-  readonly opened: number[] = []
-  readonly started: number[] = []
-
-  constructor(port: number, config: string, log: WriteStream) {
-    this.port = port
-    this.#config = config
-    this.#log = log
-    // However this process ends, it leaves nothing behind.
-    process.once('exit', () => this.#child?.kill('SIGKILL'))
-  }
-
-  async start(): Promise<void> {
-    const began = performance.now()
-    const child = spawn(process.execPath, [CLI, 'serve', '--config', this.#config], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    this.#child = child
-    let out = ''
-    child.stderr.on('data', (chunk) => this.#log.write(chunk))
-    await new Promise<void>((resolve, reject) => {
-      child.once('exit', () => reject(new Error(`an issuer did not start:\n${out}`)))
-      child.stdout.on('data', (chunk) => {
-        this.#log.write(chunk)
-        if (child.exitCode !== null || out.includes('"listening"')) return
-        out += chunk
-        if (out.includes('"listening"')) resolve()
-      })
-    })
-    this.started.push(performance.now() - began)
-    const line = out.split('\n').find((each) => each.includes('"store opened"'))
-    this.opened.push(JSON.parse(line ?? '{"ms":0}').ms)
-  }
-
-  async stop(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill(signal)
-    await gone
-  }
-
-  /** Megabytes of memory in use. */
-  async memory(): Promise<number> {
-    const status = await readFile(`/proc/${this.#child?.pid}/status`, 'utf8')
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024
-  }
-}
-
 export interface Lab {
   readonly url: string
   readonly issuers: readonly IssuerProcess[]
   readonly folder: string
   readonly logFile: string
+  /** Past the proxy. */
+  readonly store: StoreConfig
   readonly engine?: Engine
   readonly database?: TestDatabase
   readonly proxy?: TcpProxy
   close(): Promise<void>
 }
 
+let built = false
+
 export async function openLab(options: LabOptions): Promise<Lab> {
-  execFileSync('npm', ['run', 'build', '--silent'], { cwd: ROOT, stdio: 'inherit' })
+  if (!built) execFileSync('npm', ['run', 'build', '--silent'], { cwd: ROOT, stdio: 'inherit' })
+  built = true
   const folder = await mkdtemp(join(tmpdir(), 'consulate-prove-'))
   const logFile = join(folder, 'issuers.log')
   const log = createWriteStream(logFile)
@@ -126,24 +78,25 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   let engine: Engine | undefined
   let db: TestDatabase | undefined
   let proxy: TcpProxy | undefined
-  let store: object = { type: 'embedded', path: join(folder, 'data') }
+  let store: StoreConfig = { type: 'embedded', path: join(folder, 'data') }
+  let reached: StoreConfig = store
   if (options.store === 'mongodb') {
     engine = await startEngine()
     if (!engine) throw new Error('there is no MongoDB here; see test/support/mongo.ts for how to name one')
     db = database(engine)
     const { migrateMongo } = await import('../../src/stores/mongodb/index.ts')
     await migrateMongo({ url: db.url })
-    let address = db.url
+    store = { type: 'mongodb', url: db.url }
+    reached = store
     if (options.proxied) {
       proxy = await tcpProxy(firstHost(db.url))
-      address = throughProxy(db.url, proxy.port)
+      reached = { type: 'mongodb', url: throughProxy(db.url, proxy.port) }
     }
-    store = { type: 'mongodb', url: address }
   }
   for (let n = 0; n < options.processes; n++) {
     const port = await freePort()
     const file = join(folder, `consulate-${n}.yaml`)
-    await writeFile(file, stringify(configuration(url, port, store, options)))
+    await writeFile(file, stringify(configuration(url, port, reached, options)))
     issuers.push(new IssuerProcess(port, file, log))
   }
   for (const issuer of issuers) await issuer.start()
@@ -153,6 +106,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     issuers,
     folder,
     logFile,
+    store,
     ...(engine ? { engine } : undefined),
     ...(db ? { database: db } : undefined),
     ...(proxy ? { proxy } : undefined),

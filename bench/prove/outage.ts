@@ -1,23 +1,38 @@
 /** R4: the database is away for 30 seconds under load, and comes back. */
 import { join } from 'node:path'
 import { defaultDriver, loadDriver } from '../../src/stores/embedded/driver.ts'
-import { obtainTokens, register } from '../../test/support/client.ts'
+import { register } from '../../test/support/client.ts'
+import { Families } from './families.ts'
 import { type Lab, openLab, type StoreName, sleep } from './lab.ts'
 import type { Proof } from './races.ts'
 import { type Answered, Direct, percentile, tally } from './requests.ts'
 
 const PROCESSES = 2
-const REFRESHERS = 16
+const FAMILIES = 16
+/** Milliseconds. */
+const BEFORE_MS = 3000
 const AWAY_MS = 30_000
+/** A shorter outage is over before those whom it meets have asked once more and been answered. */
+const AWAY_LEAST_MS = 6000
+/** Milliseconds in which answers that were on their way when the outage began arrive; they belong to no side. */
+const UNDER_WAY_MS = 100
 const LIMIT_MS = 3000
 const RECOVERY_MS = 5000
+/** Milliseconds that must pass without a refusal before everybody counts as recovered for good. */
+const QUIET_MS = 1000
+/** Milliseconds after which a process that says nothing has not answered. */
+const NO_ANSWER_MS = 10_000
+/** Megabytes, all processes together. */
+const GROWTH_LIMIT = 100
 const WELL_KNOWN = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration', '/jwks']
 
 type Breaker = (lab: Lab) => Promise<() => Promise<void>>
 
 export async function proveOutage(store: StoreName, scale: number): Promise<Proof> {
   const ways: Readonly<Record<string, Breaker>> =
-    store === 'mongodb' ? { 'refuses connections': cut, 'does not answer': stall } : { 'cannot be written': lock }
+    store === 'mongodb'
+      ? { 'refuses connections': cut, 'gets and gives nothing': stall, 'gets everything and gives nothing': halfOpen }
+      : { 'cannot be written': lock }
   const proofs: Proof[] = []
   for (const [what, breaker] of Object.entries(ways)) proofs.push(await once(store, scale, what, breaker))
   return { ok: proofs.every(({ ok }) => ok), figures: proofs.flatMap(({ figures }) => figures) }
@@ -30,6 +45,12 @@ const cut: Breaker = async ({ proxy }) => {
 
 const stall: Breaker = async ({ proxy }) => {
   proxy?.stall()
+  return async () => proxy?.restore()
+}
+
+/** The database does what it is asked, and nobody learns of it. */
+const halfOpen: Breaker = async ({ proxy }) => {
+  proxy?.halfOpen()
   return async () => proxy?.restore()
 }
 
@@ -46,33 +67,12 @@ const lock: Breaker = async ({ folder }) => {
 
 async function once(store: StoreName, scale: number, what: string, breaker: Breaker): Promise<Proof> {
   const lab = await openLab({ store, processes: PROCESSES, proxied: true })
-  const direct = new Direct(lab, 64)
+  const away = Math.max(AWAY_LEAST_MS, AWAY_MS * scale)
+  const direct = new Direct(lab, 64, NO_ANSWER_MS)
   try {
-    const before: Answered[] = []
-    const during: Answered[] = []
     const known: Answered[] = []
-    let into = before
     let stopped = false
-    let recovered: number | undefined
-    let restoredAt: number | undefined
-
-    const client = await register(lab.url)
-    const tokens: string[] = []
-    for (let n = 0; n < REFRESHERS; n++) tokens.push((await obtainTokens(lab.url, client)).refresh_token)
-    const load = tokens.map(async (first, process) => {
-      let token = first
-      while (!stopped) {
-        const form = { grant_type: 'refresh_token', client_id: client.client_id, refresh_token: token }
-        const sink = into
-        const answer = await direct.post(process, '/token', form)
-        // What was begun before the outage or ended after it belongs to neither.
-        if (sink === into) sink.push(answer)
-        if (answer.status === 200) {
-          token = String(answer.body.refresh_token)
-          if (restoredAt !== undefined) recovered ??= performance.now() - restoredAt
-        } else await sleep(20)
-      }
-    })
+    const families = await Families.start(lab, direct, await register(lab.url), FAMILIES)
     const watch = (async () => {
       for (let n = 0; !stopped; n++) {
         known.push(await direct.get(n, WELL_KNOWN[n % WELL_KNOWN.length] ?? ''))
@@ -80,42 +80,49 @@ async function once(store: StoreName, scale: number, what: string, breaker: Brea
       }
     })()
 
-    await sleep(3000)
+    await sleep(BEFORE_MS)
     const memoryBefore = await memory(lab)
+    const brokenAt = performance.now()
     const restore = await breaker(lab)
-    into = []
-    // Answers that were on their way.
-    await sleep(100)
-    into = during
-    await sleep(AWAY_MS * scale)
+    const awayAt = performance.now() + UNDER_WAY_MS
+    await sleep(UNDER_WAY_MS + away)
     const memoryAfter = await memory(lab)
-    into = []
-    restoredAt = performance.now()
+    const restoredAt = performance.now()
     await restore()
-    await sleep(RECOVERY_MS + 1000)
+    await settled(families, restoredAt)
     stopped = true
-    await Promise.all([...load, watch])
+    await Promise.all([families.stop(), watch])
 
+    const before = families.between(0, brokenAt)
+    const during = families.between(awayAt, restoredAt)
+    const after = families.between(restoredAt, Number.POSITIVE_INFINITY)
+    const { families: back, after: recovered } = families.recovery(restoredAt)
     const p99 = percentile(
       during.map(({ took }) => took),
       0.99,
     )
-    const unavailable = during.every(({ status, retryAfter }) => status === 503 && retryAfter)
+    const unavailable = during.every(isUnavailable)
+    const odd = families.answers.filter((answer) => answer.status !== 200 && !isUnavailable(answer)).length
     const published = known.every(({ status }) => status === 200)
-    const grown = memoryAfter - memoryBefore
+    for (const line of families.lost) console.error(line)
     return {
       ok:
+        before.length > 0 &&
         during.length > 0 &&
         unavailable &&
+        odd === 0 &&
+        families.lost.length === 0 &&
         published &&
         p99 <= LIMIT_MS &&
-        (recovered ?? Infinity) <= RECOVERY_MS &&
-        grown < 100,
+        recovered <= RECOVERY_MS &&
+        memoryAfter - memoryBefore < GROWTH_LIMIT,
       figures: [
-        `the database ${what} for ${(AWAY_MS * scale) / 1000} s; before ${JSON.stringify(tally(before))}`,
-        `  meanwhile ${JSON.stringify(tally(during))}, all with Retry-After: ${unavailable}, p99 ${p99} ms`,
+        `the database ${what} for ${away / 1000} s; before ${JSON.stringify(tally(before))}`,
+        `  meanwhile ${JSON.stringify(tally(during))}, all 503 with Retry-After: ${unavailable}, p99 ${p99} ms`,
         `  ${known.length} answers of well-knowns and keys, all 200: ${published}`,
-        `  recovered after ${Math.round(recovered ?? Infinity)} ms, memory ${Math.round(memoryBefore)} to ${Math.round(memoryAfter)} MB`,
+        `  then ${JSON.stringify(tally(after))}; of ${FAMILIES} families ${back.join(' and ')} refreshed at each of the issuers`,
+        `  all of them after ${Math.round(recovered)} ms; ${families.lost.length} grants lost, ${odd} answers in all that are neither 200 nor 503 with Retry-After`,
+        `  memory ${Math.round(memoryBefore)} to ${Math.round(memoryAfter)} MB`,
       ],
     }
   } finally {
@@ -124,6 +131,17 @@ async function once(store: StoreName, scale: number, what: string, breaker: Brea
   }
 }
 
+const isUnavailable = ({ status, retryAfter }: Answered) => status === 503 && retryAfter
+
+/** Waits until everybody is back and stayed so, or the time for it is over. */
+async function settled(families: Families, since: number): Promise<void> {
+  for (let gone = 0; gone < RECOVERY_MS + QUIET_MS; gone = performance.now() - since) {
+    if (gone > families.recovery(since).after + QUIET_MS) return
+    await sleep(50)
+  }
+}
+
+/** Not a number when an issuer has ended. */
 async function memory({ issuers }: Lab): Promise<number> {
   const each = await Promise.all(issuers.map((issuer) => issuer.memory()))
   return each.reduce((sum, one) => sum + one, 0)

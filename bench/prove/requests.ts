@@ -3,6 +3,7 @@ import { Pool } from 'undici'
 import type { Lab } from './lab.ts'
 
 export interface Answered {
+  /** 0 when there was no answer. */
   readonly status: number
   readonly body: Record<string, unknown>
   readonly retryAfter: boolean
@@ -14,7 +15,11 @@ export class Direct {
   readonly #pools: Pool[]
   readonly #host: string
 
-  constructor({ url, issuers }: Lab, connections: number) {
+  readonly #bound: number | undefined
+
+  /** With `bound`, a request that took so many milliseconds has no answer; else it may take as long as it takes. */
+  constructor({ url, issuers }: Lab, connections: number, bound?: number) {
+    this.#bound = bound
     this.#host = new URL(url).host
     this.#pools = issuers.map(({ port }) => new Pool(`http://127.0.0.1:${port}`, { connections, pipelining: 1 }))
   }
@@ -35,18 +40,20 @@ export class Direct {
     const began = performance.now()
     const pool = this.#pools[process % this.#pools.length]
     if (!pool) throw new Error('there is no process')
-    const response = await pool.request({
-      path,
-      method,
-      headers: { host: this.#host, 'content-type': 'application/x-www-form-urlencoded' },
-      ...(body === undefined ? undefined : { body }),
-    })
-    const text = await response.body.text()
-    return {
-      status: response.statusCode,
-      body: parse(text),
-      retryAfter: response.headers['retry-after'] !== undefined,
-      took: performance.now() - began,
+    const took = () => performance.now() - began
+    try {
+      const response = await pool.request({
+        path,
+        method,
+        headers: { host: this.#host, 'content-type': 'application/x-www-form-urlencoded' },
+        ...(body === undefined ? undefined : { body }),
+        ...(this.#bound === undefined ? undefined : { signal: AbortSignal.timeout(this.#bound) }),
+      })
+      const retryAfter = response.headers['retry-after'] !== undefined
+      return { status: response.statusCode, body: parse(await response.body.text()), retryAfter, took: took() }
+    } catch {
+      // A process that is gone, or hangs, is a mistake that a proof counts and not one that ends it.
+      return { status: 0, body: { error: 'no answer' }, retryAfter: false, took: took() }
     }
   }
 }
