@@ -1,6 +1,7 @@
 /** Opens the connection: settings that keep the promises of the store, and one clear sentence when it cannot be used. */
 import { type Db, MongoClient, type MongoClientOptions, MongoServerError, type ServerDescription } from 'mongodb'
 import type { Document } from './document.ts'
+import { Heartbeats } from './heartbeats.ts'
 import { databaseOf } from './url.ts'
 
 export interface ConnectOptions {
@@ -10,18 +11,18 @@ export interface ConnectOptions {
   readonly onCommand?: (name: string) => void
   /** Waits for answers without an end: for work that nobody waits for but the operator. */
   readonly patient?: boolean
-  /** Told what the operator should know, once, after it is connected. */
+  /** Told what the operator should know: once after it is connected, and each time it has to be connected anew. */
   readonly warn?: (message: string) => void
 }
 
 export interface Connection {
-  readonly client: MongoClient
   readonly db: Db
   /** The hosts and the database, for people. */
   readonly place: string
   /** Whether the driver itself sends a write once more that may not have arrived: with one number, so that the server
    * does it once. It cannot where there is no replica set. */
   readonly repeatsWrites: () => boolean
+  readonly close: () => Promise<void>
 }
 
 export const RECORDS = 'records'
@@ -76,7 +77,8 @@ export async function connect({ url, onCommand, patient, warn }: ConnectOptions)
   }
   const warning = client.options.directConnection ? boundTo(server) : undefined
   if (warning !== undefined) warn?.(warning)
-  return { client, db, place, repeatsWrites: () => server?.type !== 'Standalone' }
+  const watched = patient ? client : new Heartbeats(client, warn ?? (() => undefined))
+  return { db, place, repeatsWrites: () => server?.type !== 'Standalone', close: () => watched.close() }
 }
 
 /** The driver reads from a server that it was bound to whatever that is by now, and a secondary may be behind. Arbiters

@@ -44,7 +44,7 @@ export interface MongoOptions {
   readonly now?: () => number
   /** Told the name of each command that is sent. */
   readonly onCommand?: (name: string) => void
-  /** Told what the operator should know, once, while it opens. */
+  /** Told what the operator should know, while it opens and each time it has to connect anew. */
   readonly warn?: (message: string) => void
 }
 
@@ -55,7 +55,7 @@ export async function openMongoStore(options: MongoOptions): Promise<StoreEngine
     await verifySchema(connection, options.warn ?? (() => undefined))
     return new MongoStore(connection, options.now ?? Date.now)
   } catch (error) {
-    await connection.client.close()
+    await connection.close()
     throw error
   }
 }
@@ -197,7 +197,7 @@ class MongoStore implements StoreEngine {
   async #end(): Promise<void> {
     await Promise.allSettled(this.#running)
     await this.#takeBacks.close()
-    await this.#connection.client.close()
+    await this.#connection.close()
   }
 
   #live(document: Document | null | undefined): StoredRecord | undefined {

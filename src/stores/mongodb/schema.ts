@@ -68,7 +68,7 @@ export async function migrateMongo(options: ConnectOptions): Promise<Migration> 
       .updateOne({ _id: 'schema' }, { $set: { version: SCHEMA_VERSION, refused } }, { upsert: true })
     return { version: SCHEMA_VERSION, created, refused }
   } finally {
-    await connection.client.close()
+    await connection.close()
   }
 }
 
