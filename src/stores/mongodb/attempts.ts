@@ -1,16 +1,9 @@
 /**
  * How long a verb may take, and when it is begun again after its connection broke. The driver bounds each step and
- * repeats some; here is what holds around all of them. What gives or spends something is called off when its time is over:
- * whatever of it still waits for a server or a connection is not sent any more.
+ * repeats some; here is what holds around all of them.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  type Abortable,
-  type CommandOperationOptions,
-  MongoNetworkError,
-  MongoNetworkTimeoutError,
-  MongoServerError,
-} from 'mongodb'
+import { MongoNetworkError, MongoNetworkTimeoutError, MongoServerError } from 'mongodb'
 import { StoreUnavailable, type Until } from '../../store.ts'
 
 /**
@@ -30,25 +23,30 @@ const DEADLINE_MS = 2500
 export interface Attempt {
   /** Which one it is, from 1. */
   readonly attempt: number
-  /** Options of a command that must not be sent when nobody waits for it any more; see {@link gate}. */
-  readonly sending: CommandOperationOptions & Abortable
+  readonly end: Until
 }
 
 /** Runs a verb. None of its attempts is begun that nobody would wait for. */
 export async function attempts<T>(
   verb: (attempt: Attempt) => Promise<T>,
   repetition: Repetition,
-  signal: AbortSignal,
+  end: Until,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    signal.throwIfAborted()
+    refuseLate({ end })
     try {
-      return await verb({ attempt, sending: { signal } })
+      return await verb({ attempt, end })
     } catch (error) {
       if (attempt === ATTEMPTS || !mayRepeat(error, repetition)) throw error
       await sleep(20 * attempt)
     }
   }
+}
+
+/** Asked before each command that gives or spends something. One that the driver has already may still wait for a server or
+ * a connection, and be sent later; see `take-back.ts`. @throws {Error} when nobody waits any more */
+export function refuseLate({ end }: Pick<Attempt, 'end'>): void {
+  if (performance.now() >= end) throw new Error(LATE)
 }
 
 /** What a server answers that shuts down, steps down or recovers: another one, or the next one here, will do it. */
@@ -64,33 +62,20 @@ function mayRepeat(error: unknown, repetition: Repetition): boolean {
   return repetition === 'unsent' && (error as Error).name === 'MongoPoolClearedError'
 }
 
-/** Runs what is called off when its time is over. @throws {StoreUnavailable} for every error, and then */
-export async function inTime<T>(work: (signal: AbortSignal) => Promise<T>, until?: Until): Promise<T> {
+/** Runs what has an end. @throws {StoreUnavailable} for every error, and when there is no answer by then */
+export async function inTime<T>(work: (end: Until) => Promise<T>, until?: Until): Promise<T> {
   const end = Math.min(performance.now() + DEADLINE_MS, until ?? Number.POSITIVE_INFINITY)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(LATE)), Math.max(0, end - performance.now()))
   })
   try {
-    return await Promise.race([work(gate(end)), late])
+    return await Promise.race([work(end), late])
   } catch (cause) {
     throw new StoreUnavailable('The database does not answer.', { cause })
   } finally {
     clearTimeout(timer)
   }
-}
-
-/**
- * A signal that never fires, and throws when it is asked after the end. The driver asks it right before it sends a command,
- * also one that only writes, though its types say so of others. If it fired, the driver would close the connection of each
- * command under way, and a database that is slow for a minute would be away: connections come back two at a time.
- */
-function gate(end: Until): AbortSignal {
-  const { signal } = new AbortController()
-  signal.throwIfAborted = () => {
-    if (performance.now() >= end) throw new Error(LATE)
-  }
-  return signal
 }
 
 const LATE = 'There was no answer in time.'

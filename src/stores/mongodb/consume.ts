@@ -1,7 +1,7 @@
 /** Spending a record: one conditional write for its first use, and one for each that is allowed after it. */
 import type { Collection } from 'mongodb'
 import type { Consumption, Reuse } from '../../store.ts'
-import type { Attempt } from './attempts.ts'
+import { type Attempt, refuseLate } from './attempts.ts'
 import { alive, type Document } from './document.ts'
 
 export interface Spending extends Attempt {
@@ -14,16 +14,15 @@ export interface Spending extends Attempt {
 export async function consume(
   records: Collection<Document>,
   _id: string,
-  { at, mark, attempt, sending, reuse }: Spending,
+  { at, mark, attempt, end, reuse }: Spending,
 ): Promise<Consumption> {
-  const unspent = { _id, at: { $exists: false }, ...alive(at) }
-  const first = await records.updateOne(unspent, { $set: { at, b: mark } }, sending)
+  const first = await records.updateOne({ _id, at: { $exists: false }, ...alive(at) }, { $set: { at, b: mark } })
   if (first.modifiedCount === 1) return 'first'
   if (reuse) {
+    refuseLate({ end })
     const others = { b: { $ne: mark }, c: { $ne: mark } }
     const window = { at: { $gt: at - reuse.within }, r: { $lt: reuse.times }, ...others }
-    const reusable = { _id, ...window, ...alive(at) }
-    const again = await records.updateOne(reusable, { $inc: { r: 1 }, $set: { c: mark } }, sending)
+    const again = await records.updateOne({ _id, ...window, ...alive(at) }, { $inc: { r: 1 }, $set: { c: mark } })
     if (again.modifiedCount === 1) return 'again'
   }
   const mine = attempt > 1 ? await records.findOne({ _id, $or: [{ b: mark }, { c: mark }] }) : null

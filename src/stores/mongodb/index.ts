@@ -114,8 +114,8 @@ class MongoStore implements StoreEngine {
   }
 
   take(kind: string, id: string, until?: Until): Promise<StoredRecord | undefined> {
-    const take = async ({ sending }: Attempt) => {
-      const taken = await this.#records.findOneAndDelete({ _id: keyOf(kind, id), ...alive(this.#now()) }, sending)
+    const take = async () => {
+      const taken = await this.#records.findOneAndDelete({ _id: keyOf(kind, id), ...alive(this.#now()) })
       return taken ? toRecord(taken) : undefined
     }
     return this.#run(take, this.#once, until)
@@ -221,7 +221,7 @@ class MongoStore implements StoreEngine {
     until?: Until,
   ): Promise<T> {
     if (this.#closing) throw new StoreUnavailable('The database connection is closed.')
-    const running = inTime((signal) => attempts(verb, repetition, signal), until)
+    const running = inTime((end) => attempts(verb, repetition, end), until)
     this.#running.add(running)
     try {
       return await running

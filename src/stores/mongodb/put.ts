@@ -1,7 +1,7 @@
 /** Writing a record under the three modes, each step one conditional write to one document. */
 import type { Collection, Filter, UpdateFilter } from 'mongodb'
 import type { PutMode, StoredRecord } from '../../store.ts'
-import type { Attempt } from './attempts.ts'
+import { type Attempt, refuseLate } from './attempts.ts'
 import { alive, type Document, FIELDS, fields, fresh, keyOf } from './document.ts'
 
 /** `blocked`: another document has the id, the uid or the user code. */
@@ -24,7 +24,7 @@ export async function put(records: Collection<Document>, record: StoredRecord, w
     const outcome = await write(records, record, writing)
     if (outcome !== 'blocked') return outcome === 'written'
     // What stands in the way may be expired, and then it is not there.
-    if (await dropExpired(records, record, writing)) continue
+    if (await dropExpired(records, record, writing.now)) continue
     if (writing.mode === 'insert') return inserted(records, record, writing)
     // Or, for an upsert, it is this record, and came this moment.
     return writing.mode === 'upsert' && (await write(records, record, { ...writing, mode: 'update' })) === 'written'
@@ -48,19 +48,19 @@ export function isDuplicate(error: unknown): boolean {
 async function write(
   records: Collection<Document>,
   record: StoredRecord,
-  { mode, mark, now, sending }: Writing,
+  { mode, mark, now, end }: Writing,
 ): Promise<Outcome> {
+  refuseLate({ end })
   try {
     if (mode !== 'insert') {
       const { matchedCount } = await records.updateOne(
         { _id: keyOf(record.kind, record.id), ...alive(now) },
         replacement(record),
-        sending,
       )
       if (matchedCount === 1) return 'written'
       if (mode === 'update') return 'absent'
     }
-    await records.insertOne({ ...fresh(record), b: mark }, sending)
+    await records.insertOne({ ...fresh(record), b: mark })
     return 'written'
   } catch (error) {
     if (isDuplicate(error)) return 'blocked'
@@ -80,11 +80,11 @@ function replacement(record: StoredRecord): UpdateFilter<Document> {
 async function dropExpired(
   records: Collection<Document>,
   { kind, id, uid, userCode }: StoredRecord,
-  { now, sending }: Writing,
+  now: number,
 ): Promise<boolean> {
   const holders: Filter<Document>[] = [{ _id: keyOf(kind, id) }]
   if (uid !== undefined) holders.push({ u: keyOf(kind, uid) })
   if (userCode !== undefined) holders.push({ uc: keyOf(kind, userCode) })
-  const { deletedCount } = await records.deleteMany({ $or: holders, exp: { $lte: new Date(now) } }, sending)
+  const { deletedCount } = await records.deleteMany({ $or: holders, exp: { $lte: new Date(now) } })
   return deletedCount > 0
 }

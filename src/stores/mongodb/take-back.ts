@@ -12,68 +12,93 @@ interface Spending {
   readonly mark: string
 }
 
-/** Milliseconds between two looks. */
-const PAUSE_MS = 500
-/** How often the database must say that nothing of a call is there: what was sent before may come to it late. */
-const LOOKS = 3
-/** How many are kept in mind at once. An outage meets no more than were under way when it began. */
-const MOST = 1000
+/** How often the database must say that nothing of a call is there, with longer and longer pauses: what was sent before
+ * may wait there, or in the driver. A minute in all. */
+const LOOKS = 8
+/** Milliseconds of the first pause. */
+const PAUSE_MS = 250
+/** Milliseconds of the longest pause after the database gave no answer. */
+const BACKOFF_MS = 4000
+/** How many times all are looked at when the store closes. */
+const LAST_LOOKS = 3
+/** How many are kept in mind at once. */
+const MOST = 10_000
+/** How many are looked for by one command, and how many are taken back at once: requests go first. */
+const BATCH = 200
+const AT_ONCE = 8
 
 /** Marks, as the primary has them: what the majority does not know yet is taken back too. */
 const LOOK = { projection: { b: 1, c: 1 }, readConcern: { level: 'local' } } as const
 
 export class TakeBacks {
   readonly #records: Collection<Document>
-  /** With how often nothing was found. */
-  readonly #open = new Map<Spending, number>()
+  /** With how often nothing was found, and when to look again. */
+  readonly #open = new Map<Spending, { readonly looks: number; readonly at: number }>()
+  readonly #closing = new AbortController()
   #running: Promise<void> | undefined
-  #closed = false
 
   constructor(records: Collection<Document>) {
     this.#records = records
   }
 
   add(spending: Spending): void {
-    if (this.#closed || this.#open.size >= MOST) return
-    this.#open.set(spending, 0)
+    if (this.#closing.signal.aborted || this.#open.size >= MOST) return
+    this.#open.set(spending, { looks: 0, at: performance.now() })
     this.#running ??= this.#run()
   }
 
-  /** Resolves when each that is open was tried once more. */
+  /** Looks a few times more. A database that does not answer is not waited for. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort()
     await this.#running
+    for (let look = 1; look <= LAST_LOOKS && this.#open.size > 0; look++) {
+      if (look > 1) await sleep(PAUSE_MS)
+      if (!(await this.#look([...this.#open.keys()]))) return
+    }
   }
 
   /** For as long as the database is away: nobody was given anything for these spendings, so it is never too late. */
   async #run(): Promise<void> {
-    for (;;) {
-      // A failure only says that the database is still away.
-      await this.#look().catch(() => undefined)
-      if (this.#closed || this.#open.size === 0) break
-      await sleep(PAUSE_MS)
+    const { signal } = this.#closing
+    let pause = PAUSE_MS
+    while (this.#open.size > 0 && !signal.aborted) {
+      const now = performance.now()
+      const due = [...this.#open].flatMap(([spending, { at }]) => (at <= now ? [spending] : []))
+      pause = (await this.#look(due)) ? PAUSE_MS : Math.min(2 * pause, BACKOFF_MS)
+      await sleep(pause, undefined, { signal }).catch(() => undefined)
     }
     this.#running = undefined
   }
 
-  /** One command for all of them, since a database that was too slow for so many has enough to do. */
-  async #look(): Promise<void> {
-    const spendings = [...this.#open.keys()]
-    const found = await this.#records.find({ _id: { $in: spendings.map(({ _id }) => _id) } }, LOOK).toArray()
-    const documents = new Map(found.map((document) => [document._id, document]))
-    await Promise.all(spendings.map((spending) => this.#settle(spending, documents.get(spending._id))))
+  /** Answers whether the database did. */
+  async #look(spendings: readonly Spending[]): Promise<boolean> {
+    try {
+      for (let from = 0; from < spendings.length; from += BATCH) await this.#settle(spendings.slice(from, from + BATCH))
+      return true
+    } catch {
+      // It is still away, which is why there is something to take back.
+      return false
+    }
   }
 
-  async #settle(spending: Spending, document: Document | undefined): Promise<void> {
-    const { mark } = spending
-    let looks = (this.#open.get(spending) ?? 0) + 1
-    if (document?.b === mark || document?.c === mark) {
-      await takeBack(this.#records, spending)
-      // The driver may have sent it twice.
-      looks = 0
+  async #settle(spendings: readonly Spending[]): Promise<void> {
+    const found = await this.#records.find({ _id: { $in: spendings.map(({ _id }) => _id) } }, LOOK).toArray()
+    const documents = new Map(found.map((document) => [document._id, document]))
+    const done = spendings.filter(({ _id, mark }) => {
+      const document = documents.get(_id)
+      return document?.b === mark || document?.c === mark
+    })
+    for (let from = 0; from < done.length; from += AT_ONCE) {
+      await Promise.all(done.slice(from, from + AT_ONCE).map((spending) => takeBack(this.#records, spending)))
     }
-    if (looks < LOOKS) this.#open.set(spending, looks)
-    else this.#open.delete(spending)
+    for (const spending of spendings) this.#note(spending, done.includes(spending))
+  }
+
+  #note(spending: Spending, wasDone: boolean): void {
+    // The driver may have sent it twice, so what was taken back is looked for again.
+    const looks = wasDone ? 0 : (this.#open.get(spending)?.looks ?? 0) + 1
+    if (looks === LOOKS) this.#open.delete(spending)
+    else this.#open.set(spending, { looks, at: performance.now() + PAUSE_MS * 2 ** looks })
   }
 }
 

@@ -86,44 +86,6 @@ describe('a MongoDB that is away', function () {
     })
   }
 
-  it('is not sent what waited for it when its caller has gone', async () => {
-    await store.put({ kind: 'A', id: 'x', payload: '' }, 'insert')
-    await store.put({ kind: 'A', id: 'y', payload: '' }, 'insert')
-    proxy.cut()
-    await store.get('A', 'x').catch(() => undefined)
-    const until = performance.now() + 500
-    const calls = Promise.allSettled([
-      store.consume('A', 'x', { within: 60_000, times: 1 }, until),
-      store.take('A', 'y', until),
-      store.put({ kind: 'A', id: 'z', payload: '' }, 'insert', until),
-      store.put({ kind: 'A', id: 'x', payload: 'new' }, 'update', until),
-    ])
-    await new Promise((resolve) => setTimeout(resolve, 600))
-    // The driver waits for two seconds, and would send now.
-    proxy.restore()
-    for (const { status } of await calls) expect(status).to.equal('rejected')
-    await expectBack()
-    await new Promise((resolve) => setTimeout(resolve, 2000))
-    expect(await store.get('A', 'x')).to.deep.equal({ kind: 'A', id: 'x', payload: '' })
-    expect(await store.get('A', 'y')).to.deep.equal({ kind: 'A', id: 'y', payload: '' })
-    expect(await store.get('A', 'z')).to.equal(undefined)
-  })
-
-  it('is not sent what waited for a connection when its caller has gone', async () => {
-    const sent: number[] = []
-    const onCommand = (name: string) => name === 'update' && sent.push(performance.now())
-    const watched = await openMongoStore({ url: throughProxy(db.url, proxy.port), onCommand })
-    proxy.delay(1000)
-    const until = performance.now() + 500
-    const calls = Array.from({ length: 20 }, (_, n) => watched.consume('A', `${n}`, undefined, until))
-    for (const { status } of await Promise.allSettled(calls)) expect(status).to.equal('rejected')
-    await new Promise((resolve) => setTimeout(resolve, 2500))
-    await watched.close()
-    expect(sent.filter((at) => at < until)).to.not.have.length(0)
-    // Nearer to it a timer of this busy process may be late.
-    expect(sent.filter((at) => at > until + 250)).to.have.length(0)
-  })
-
   it('keeps its connections when it is too slow for its callers', async () => {
     const ids = Array.from({ length: 20 }, (_, n) => `${n}`)
     const { ended } = proxy

@@ -58,9 +58,9 @@ describe('a spending of which nobody learned', function () {
   }
 
   /** Another process, whose database hears and cannot answer while it is half open. */
-  async function away(port = firstHost(db.url).port) {
+  async function away(port = firstHost(db.url).port, onCommand: (name: string) => void = () => undefined) {
     const proxy = await tcpProxy({ ...firstHost(db.url), port })
-    const far = await openMongoStore({ url: throughProxy(db.url, proxy.port) })
+    const far = await openMongoStore({ url: throughProxy(db.url, proxy.port), onCommand })
     const close = async () => {
       await far.close()
       await proxy.close()
@@ -142,11 +142,40 @@ describe('a spending of which nobody learned', function () {
     expect(await uses(1)).to.deep.equal(['refused'])
   })
 
+  it('is taken back when the database did it only after it was asked about it', async () => {
+    faults.hold('update', 1800)
+    await failed(store.consume('A', 'x', REUSE, performance.now() + 300))
+    await sleep(1000)
+    expect((await record())?.consumedAt).to.equal(undefined)
+    faults.hold('update', 0)
+    for (let look = 0; look < 100 && (await record())?.consumedAt === undefined; look += 1) await sleep(20)
+    await becomes({ consumed: false })
+  })
+
   it('is taken back before the store is closed', async () => {
     faults.lose('update', { times: ATTEMPTS })
     await failed(store.consume('A', 'x', REUSE))
     await store.close()
     expect((await record())?.consumedAt).to.equal(undefined)
+  })
+
+  it('is taken back when the driver sent it only after its caller had gone', async () => {
+    let updates = 0
+    const { far, proxy, close } = await away(undefined, (name) => {
+      if (name === 'update') updates += 1
+    })
+    try {
+      proxy.cut()
+      await far.get('A', 'x').catch(() => undefined)
+      await failed(far.consume('A', 'x', REUSE, performance.now() + 500))
+      expect(updates).to.equal(0)
+      proxy.restore()
+      for (let look = 0; look < 100 && updates === 0; look += 1) await sleep(20)
+      expect(updates).to.be.above(0)
+      await becomes({ consumed: false })
+    } finally {
+      await close()
+    }
   })
 
   it('is taken back when the database can be reached again', async () => {
