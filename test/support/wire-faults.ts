@@ -15,8 +15,8 @@ export interface WireFaults {
   doubt(command: string, error: WireError): void
   /** Answers each such command with bytes that are no message. */
   garble(command: string): void
-  /** Passes each such command on so many milliseconds later. */
-  hold(command: string, by: number): void
+  /** Passes each such command on so many milliseconds later, or those only on which `when` says so. */
+  hold(command: string, by: number, when?: WireError['when']): void
   /** Passes each such command on as another one. */
   alter(command: string, change: (command: BSON.Document) => BSON.Document): void
   /** Passes the next such commands on, and ends their connections in place of the answers. */
@@ -47,7 +47,7 @@ type Kind = 'refuse' | 'doubt' | 'garble'
 export async function wireFaults(target: { host: string; port: number }): Promise<WireFaults> {
   const faults = new Map<string, { readonly kind: Kind; readonly error: WireError }>()
   const losses = new Map<string, Loss>()
-  const holds = new Map<string, number>()
+  const holds = new Map<string, { readonly by: number; readonly when?: WireError['when'] }>()
   const changes = new Map<string, (command: BSON.Document) => BSON.Document>()
   const pairs = new SocketPairs()
   let shown = 0
@@ -75,8 +75,8 @@ export async function wireFaults(target: { host: string; port: number }): Promis
         if (!fault || !(fault.error.when?.(command) ?? true)) {
           const change = command && changes.get(name)
           const passed = change ? messageOf(message.readInt32LE(4), 0, change(command)) : message
-          const by = holds.get(name) ?? 0
-          if (by > 0) setTimeout(() => far.write(passed), by)
+          const hold = command && holds.get(name)
+          if (hold && (hold.when?.(command) ?? true)) setTimeout(() => far.write(passed), hold.by)
           else far.write(passed)
           return
         }
@@ -112,7 +112,7 @@ export async function wireFaults(target: { host: string; port: number }): Promis
     refuse: set('refuse'),
     doubt: set('doubt'),
     garble: (command) => set('garble')(command, { code: 0, codeName: '' }),
-    hold: (command, by) => void holds.set(command, by),
+    hold: (command, by, when) => void holds.set(command, { by, when }),
     alter: (command, change) => void changes.set(command, change),
     lose: (command, loss = {}) => void losses.set(command, loss),
     get shown() {

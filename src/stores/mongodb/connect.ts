@@ -22,6 +22,8 @@ export interface Connection {
   /** Whether the driver itself sends a write once more that may not have arrived: with one number, so that the server
    * does it once. It cannot where there is no replica set. */
   readonly repeatsWrites: () => boolean
+  /** Calls back each time a server answers the driver that watches it. */
+  readonly onHeard: (listener: () => void) => void
   readonly close: () => Promise<void>
 }
 
@@ -78,7 +80,13 @@ export async function connect({ url, onCommand, patient, warn }: ConnectOptions)
   const warning = client.options.directConnection ? boundTo(server) : undefined
   if (warning !== undefined) warn?.(warning)
   const watched = patient ? client : new Heartbeats(client, warn ?? (() => undefined))
-  return { db, place, repeatsWrites: () => server?.type !== 'Standalone', close: () => watched.close() }
+  return {
+    db,
+    place,
+    repeatsWrites: () => server?.type !== 'Standalone',
+    onHeard: (listener) => void client.on('serverHeartbeatSucceeded', listener),
+    close: () => watched.close(),
+  }
 }
 
 /** The driver reads from a server that it was bound to whatever that is by now, and a secondary may be behind. Arbiters

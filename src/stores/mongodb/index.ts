@@ -76,6 +76,7 @@ class MongoStore implements StoreEngine {
     this.#records = connection.db.collection<Document>(RECORDS)
     this.#now = () => Math.floor(now())
     this.#takeBacks = new TakeBacks(this.#records)
+    connection.onHeard(() => this.#takeBacks.wake())
     this.#loader = new Loader((keys) => this.#records.find({ _id: { $in: [...keys] } }).toArray())
   }
 
@@ -90,7 +91,11 @@ class MongoStore implements StoreEngine {
   }
 
   get(kind: string, id: string): Promise<StoredRecord | undefined> {
-    return this.#look(async () => this.#live(await this.#loader.load(keyOf(kind, id))))
+    const _id = keyOf(kind, id)
+    return this.#look(async () => {
+      await this.#takeBacks.before(_id)
+      return this.#live(await this.#loader.load(_id))
+    })
   }
 
   find(kind: string, by: 'uid' | 'userCode', value: string): Promise<StoredRecord | undefined> {
@@ -101,7 +106,8 @@ class MongoStore implements StoreEngine {
     const _id = keyOf(kind, id)
     const mark = newMark()
     let begun = false
-    const spend = (attempt: Attempt) => {
+    const spend = async (attempt: Attempt) => {
+      await this.#takeBacks.before(_id)
       begun = true
       return consume(this.#records, _id, { ...attempt, at: this.#now(), mark, reuse })
     }
