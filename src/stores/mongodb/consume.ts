@@ -16,7 +16,6 @@ export async function consume(
   _id: string,
   { at, mark, attempt, end, reuse }: Spending,
 ): Promise<Consumption> {
-  refuseLate({ end })
   const first = await records.updateOne({ _id, at: { $exists: false }, ...alive(at) }, { $set: { at, b: mark } })
   if (first.modifiedCount === 1) return 'first'
   if (reuse) {

@@ -7,6 +7,7 @@
  * `document.ts`, and secrecy to `../seal.ts`. The engine's own deletion of expired documents is never relied upon.
  */
 import { randomBytes } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Collection, Filter } from 'mongodb'
 import {
   type Consumption,
@@ -25,7 +26,7 @@ import {
   type Until,
 } from '../../store.ts'
 import { text } from '../text.ts'
-import { type Attempt, attempts, inTime, type Repetition } from './attempts.ts'
+import { type Attempt, attempts, inTime, type Repetition, refuseLate } from './attempts.ts'
 import { type Connection, connect, META, RECORDS } from './connect.ts'
 import { consume } from './consume.ts'
 import { alive, type Document, keyOf, keysOf, toRecord } from './document.ts'
@@ -44,16 +45,17 @@ export interface MongoOptions {
   readonly now?: () => number
   /** Told the name of each command that is sent. */
   readonly onCommand?: (name: string) => void
-  /** Told what the operator should know, while it opens and each time it has to connect anew. */
+  /** Told what the operator should know, while it opens, when it has to connect anew, and when too much failed at once. */
   readonly warn?: (message: string) => void
 }
 
 /** @throws {Error} one sentence that starts with `store.url` when the database cannot be used; without credentials */
 export async function openMongoStore(options: MongoOptions): Promise<StoreEngine> {
+  const { warn = () => undefined } = options
   const connection = await connect(options)
   try {
-    await verifySchema(connection, options.warn ?? (() => undefined))
-    return new MongoStore(connection, options.now ?? Date.now)
+    await verifySchema(connection, warn)
+    return new MongoStore(connection, options.now ?? Date.now, warn)
   } catch (error) {
     await connection.close()
     throw error
@@ -71,11 +73,11 @@ class MongoStore implements StoreEngine {
   readonly #running = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
-  constructor(connection: Connection, now: () => number) {
+  constructor(connection: Connection, now: () => number, warn: (message: string) => void) {
     this.#connection = connection
     this.#records = connection.db.collection<Document>(RECORDS)
     this.#now = () => Math.floor(now())
-    this.#takeBacks = new TakeBacks(this.#records)
+    this.#takeBacks = new TakeBacks(this.#records, warn)
     connection.onHeard(() => this.#takeBacks.wake())
     this.#loader = new Loader((keys) => this.#records.find({ _id: { $in: [...keys] } }).toArray())
   }
@@ -108,6 +110,7 @@ class MongoStore implements StoreEngine {
     let begun = false
     const spend = async (attempt: Attempt) => {
       await this.#takeBacks.before(_id)
+      refuseLate(attempt)
       begun = true
       return consume(this.#records, _id, { ...attempt, at: this.#now(), mark, reuse })
     }
@@ -202,6 +205,8 @@ class MongoStore implements StoreEngine {
 
   async #end(): Promise<void> {
     await Promise.allSettled(this.#running)
+    // What failed just now is known as open by then.
+    await turn()
     await this.#takeBacks.close()
     await this.#connection.close()
   }

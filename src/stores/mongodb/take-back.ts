@@ -10,37 +10,63 @@ import type { Document } from './document.ts'
 interface Spending {
   readonly _id: string
   readonly mark: string
+  /** How often the database was asked for it, and when to ask again. */
+  times: number
+  at: number
 }
 
-/** How often each is taken back, with longer and longer pauses: what was sent before may wait at the database, or in the
+/** How often the database is asked for each, with longer and longer pauses: what was sent before may wait there, or in the
  * driver. A minute in all. */
 const TIMES = 8
 /** Milliseconds of the first pause. */
 const PAUSE_MS = 250
 /** Milliseconds between two attempts while the database is away, unless it is heard of before. */
 const AWAY_MS = 1000
-/** How many times all are taken back when the store closes. */
+/** How many times all are asked for when the store closes, and the milliseconds for that. */
 const LAST_TIMES = 3
+const LAST_MS = 3000
 /** How many are kept in mind at once. */
 const MOST = 10_000
-/** How many are taken back by one command, one command after the other: requests go first. */
+/** How many one command is about; one command follows the other, since requests go first. */
 const BATCH = 100
 
+/** Marks, as the primary has them: what the majority does not know yet is taken back too. */
+const LOOK = { projection: { b: 1, c: 1 }, readConcern: { level: 'local' } } as const
+
+const TOO_MANY = `store.url: the database failed more than ${MOST} requests within a minute that spend a code or token; some of them may have been done, and their clients may have to sign in again.`
+
 export class TakeBacks {
-  readonly #records: Collection<Document>
-  /** With how often the database was asked, and when to ask it again. */
-  readonly #open = new Map<Spending, { readonly times: number; readonly at: number }>()
+  readonly #records: Pick<Collection<Document>, 'bulkWrite' | 'find'>
+  readonly #warn: (message: string) => void
+  readonly #pauseMs: number
+  readonly #open = new Map<string, Set<Spending>>()
+  #size = 0
+  #tooMany = false
   #running: Promise<void> | undefined
   #closed = false
   #pause = new AbortController()
 
-  constructor(records: Collection<Document>) {
+  /** @param warn told when there are too many to keep in mind */
+  constructor(
+    records: Pick<Collection<Document>, 'bulkWrite' | 'find'>,
+    warn: (message: string) => void,
+    pauseMs = PAUSE_MS,
+  ) {
     this.#records = records
+    this.#warn = warn
+    this.#pauseMs = pauseMs
   }
 
-  add(spending: Spending): void {
-    if (this.#closed || this.#open.size >= MOST) return
-    this.#open.set(spending, { times: 0, at: performance.now() })
+  add({ _id, mark }: Pick<Spending, '_id' | 'mark'>): void {
+    if (this.#closed) return
+    if (this.#size >= MOST) {
+      if (!this.#tooMany) this.#warn(TOO_MANY)
+      this.#tooMany = true
+      return
+    }
+    this.#size += 1
+    const spendings = this.#open.get(_id) ?? new Set()
+    this.#open.set(_id, spendings.add({ _id, mark, times: 0, at: performance.now() }))
     this.#running ??= this.#run()
   }
 
@@ -51,19 +77,25 @@ export class TakeBacks {
 
   /** Resolves when what is open for a record was taken back, which is to be read or spent next. @throws when it cannot be */
   async before(_id: string): Promise<void> {
-    if (this.#open.size === 0) return
-    const spendings = [...this.#open.keys()].filter((spending) => spending._id === _id)
-    if (spendings.length > 0) await this.#takeBack(spendings)
+    const spendings = this.#open.get(_id)
+    if (spendings) await this.#takeBack([...spendings])
   }
 
-  /** Tries a few times more. A database that does not answer is not waited for. */
+  /** Tries a few times more, for a few seconds. */
   async close(): Promise<void> {
     this.#closed = true
     this.wake()
+    const done = new AbortController()
+    const enough = sleep(LAST_MS, undefined, { signal: done.signal }).catch(() => undefined)
+    await Promise.race([this.#last(), enough])
+    done.abort()
+  }
+
+  async #last(): Promise<void> {
     await this.#running
     for (let time = 1; time <= LAST_TIMES && this.#open.size > 0; time++) {
-      if (time > 1) await sleep(PAUSE_MS)
-      if (!(await this.#try([...this.#open.keys()]))) return
+      if (time > 1) await sleep(this.#pauseMs)
+      if (!(await this.#try(this.#all()))) return
     }
   }
 
@@ -72,19 +104,20 @@ export class TakeBacks {
     while (this.#open.size > 0 && !this.#closed) {
       this.#pause = new AbortController()
       const now = performance.now()
-      const due = [...this.#open].flatMap(([spending, { at }]) => (at <= now ? [spending] : []))
-      const pause = (await this.#try(due)) ? PAUSE_MS : AWAY_MS
+      const pause = (await this.#try(this.#all().filter(({ at }) => at <= now))) ? this.#pauseMs : AWAY_MS
       await sleep(pause, undefined, { signal: this.#pause.signal }).catch(() => undefined)
     }
     this.#running = undefined
   }
 
+  #all(): readonly Spending[] {
+    return [...this.#open.values()].flatMap((spendings) => [...spendings])
+  }
+
   /** Answers whether the database did what it was asked. */
   async #try(spendings: readonly Spending[]): Promise<boolean> {
     try {
-      for (let from = 0; from < spendings.length; from += BATCH) {
-        await this.#takeBack(spendings.slice(from, from + BATCH))
-      }
+      for (let from = 0; from < spendings.length; from += BATCH) await this.#ask(spendings.slice(from, from + BATCH))
       return true
     } catch {
       // It is still away, which is why there is something to take back.
@@ -92,13 +125,33 @@ export class TakeBacks {
     }
   }
 
+  /** At first it is told at once, before clients come back; later it is asked first, since it may be slow for so many. */
+  async #ask(spendings: readonly Spending[]): Promise<void> {
+    const anew = spendings.filter(({ times }) => times === 0)
+    await this.#takeBack([...anew, ...(await this.#done(spendings.filter(({ times }) => times > 0)))])
+    for (const spending of spendings) this.#note(spending)
+  }
+
+  async #done(spendings: readonly Spending[]): Promise<readonly Spending[]> {
+    if (spendings.length === 0) return []
+    const found = await this.#records.find({ _id: { $in: spendings.map(({ _id }) => _id) } }, LOOK).toArray()
+    const marks = new Set(found.flatMap(({ b, c }) => [b, c]))
+    return spendings.filter(({ mark }) => marks.has(mark))
+  }
+
   async #takeBack(spendings: readonly Spending[]): Promise<void> {
-    await this.#records.bulkWrite(spendings.flatMap(steps))
-    for (const spending of spendings) {
-      const times = (this.#open.get(spending)?.times ?? TIMES) + 1
-      if (times >= TIMES) this.#open.delete(spending)
-      else this.#open.set(spending, { times, at: performance.now() + PAUSE_MS * 2 ** times })
-    }
+    if (spendings.length > 0) await this.#records.bulkWrite(spendings.flatMap(steps))
+  }
+
+  #note(spending: Spending): void {
+    spending.times += 1
+    spending.at = performance.now() + this.#pauseMs * 2 ** spending.times
+    if (spending.times < TIMES) return
+    const spendings = this.#open.get(spending._id)
+    if (!spendings?.delete(spending)) return
+    this.#size -= 1
+    if (this.#size === 0) this.#tooMany = false
+    if (spendings.size === 0) this.#open.delete(spending._id)
   }
 }
 
