@@ -92,12 +92,14 @@ class MongoStore implements StoreEngine {
     )
   }
 
-  get(kind: string, id: string): Promise<StoredRecord | undefined> {
+  async get(kind: string, id: string): Promise<StoredRecord | undefined> {
     const _id = keyOf(kind, id)
-    return this.#look(async () => {
+    const record = await this.#look(async () => {
       await this.#takeBacks.before(_id)
       return this.#live(await this.#loader.load(_id))
     })
+    if (record?.consumedAt !== undefined) this.#takeBacks.refuseUnsettled()
+    return record
   }
 
   find(kind: string, by: 'uid' | 'userCode', value: string): Promise<StoredRecord | undefined> {
@@ -114,12 +116,12 @@ class MongoStore implements StoreEngine {
       begun = true
       return consume(this.#records, _id, { ...attempt, at: this.#now(), mark, reuse })
     }
-    try {
-      return await this.#run(spend, 'always', until)
-    } catch (error) {
+    const outcome = await this.#run(spend, 'always', until).catch((error: unknown) => {
       if (begun) this.#takeBacks.add({ _id, mark })
       throw error
-    }
+    })
+    if (outcome === 'refused') this.#takeBacks.refuseUnsettled()
+    return outcome
   }
 
   take(kind: string, id: string, until?: Until): Promise<StoredRecord | undefined> {
@@ -226,16 +228,15 @@ class MongoStore implements StoreEngine {
     return this.#connection.repeatsWrites() ? 'never' : 'unsent'
   }
 
-  async #run<T>(
-    verb: (attempt: Attempt) => Promise<T>,
-    repetition: Repetition = this.#once,
-    until?: Until,
-  ): Promise<T> {
+  async #run<T>(verb: (attempt: Attempt) => Promise<T>, repetition = this.#once, until?: Until): Promise<T> {
     if (this.#closing) throw new StoreUnavailable('The database connection is closed.')
     const running = inTime((end) => attempts(verb, repetition, end), until)
     this.#running.add(running)
     try {
       return await running
+    } catch (error) {
+      this.#takeBacks.failed()
+      throw error
     } finally {
       this.#running.delete(running)
     }

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AnyBulkWriteOperation, Collection, Filter, UpdateFilter } from 'mongodb'
+import { StoreUnavailable } from '../../store.ts'
 import type { Document } from './document.ts'
 
 interface Spending {
@@ -29,6 +30,9 @@ const LAST_MS = 3000
 const MOST = 10_000
 /** How many one command is about; one command follows the other, since requests go first. */
 const BATCH = 100
+/** Milliseconds after a failure in which other processes may be taking back yet. Those that serve hear of the database
+ * within half a second of each other. */
+const SETTLING_MS = 2000
 
 /** Marks, as the primary has them: what the majority does not know yet is taken back too. */
 const LOOK = { projection: { b: 1, c: 1 }, readConcern: { level: 'local' } } as const
@@ -44,6 +48,7 @@ export class TakeBacks {
   #tooMany = false
   #running: Promise<void> | undefined
   #closed = false
+  #failedAt = Number.NEGATIVE_INFINITY
   #pause = new AbortController()
 
   /** @param warn told when there are too many to keep in mind */
@@ -73,6 +78,18 @@ export class TakeBacks {
   /** Ends a pause: the database was heard of, and its clients come back with the tokens that are to be as they were. */
   wake(): void {
     this.#pause.abort()
+  }
+
+  /** Notes that the database did not do what it was asked, which other processes will have met too. */
+  failed(): void {
+    this.#failedAt = performance.now()
+  }
+
+  /** Asked before somebody is told that a record is spent, who may have lost the answer to that in an outage.
+   * @throws {StoreUnavailable} soon after one: the client is to come again a moment later */
+  refuseUnsettled(): void {
+    if (performance.now() - this.#failedAt >= SETTLING_MS) return
+    throw new StoreUnavailable('The database was away, and what was spent then may be taken back yet.')
   }
 
   /** Resolves when what is open for a record was taken back, which is to be read or spent next. @throws when it cannot be */
