@@ -11,7 +11,7 @@ export interface ConnectOptions {
   readonly onCommand?: (name: string) => void
   /** Waits for answers without an end: for work that nobody waits for but the operator. */
   readonly patient?: boolean
-  /** Told what the operator should know: once after it is connected, and each time it has to be connected anew. */
+  /** Told what the operator should know: once after it is connected, and when it has to be connected anew. */
   readonly warn?: (message: string) => void
 }
 
@@ -68,18 +68,19 @@ export async function connect({ url, onCommand, patient, warn }: ConnectOptions)
   })
   const db = client.db(databaseOf(url))
   const place = `${client.options.srvHost ?? client.options.hosts.join(',')}/${db.databaseName}`
+  const reporting = { warn: warn ?? (() => undefined), explain: (error: unknown) => sentence(error, place) }
+  const watched = patient ? client : new Heartbeats(client, reporting)
   try {
     await client.connect()
     // Answers without rights too, so a refusal of the next one is about rights.
     await db.command({ ping: 1 })
     await db.collection<Document>(RECORDS).findOne({ _id: '' })
   } catch (error) {
-    await client.close()
+    await watched.close()
     throw new Error(`store.url: ${sentence(error, place)}`, { cause: error })
   }
   const warning = client.options.directConnection ? boundTo(server) : undefined
   if (warning !== undefined) warn?.(warning)
-  const watched = patient ? client : new Heartbeats(client, warn ?? (() => undefined))
   return {
     db,
     place,
