@@ -33,12 +33,19 @@ export class IssuerProcess {
     })
     this.#child = child
     let out = ''
-    child.stderr.on('data', (chunk) => this.#log.write(chunk))
+    // Why it did not start stands there, and the log may be gone with the lab that did not open.
+    let complaints = ''
+    child.stderr.on('data', (chunk) => {
+      this.#log.write(chunk)
+      complaints = (complaints + chunk).slice(-4000)
+    })
     let deadline: NodeJS.Timeout | undefined
-    const late = () => new Error(`an issuer neither listened nor ended within ${START_MS / 1000} s:\n${out}`)
+    const late = () =>
+      new Error(`an issuer neither listened nor ended within ${START_MS / 1000} s:\n${out}${complaints}`)
     const listening = new Promise<void>((resolve, reject) => {
       deadline = setTimeout(() => reject(late()), START_MS)
-      child.once('exit', () => reject(new Error(`an issuer did not start:\n${out}`)))
+      // Not `exit`: what it said last may come after that.
+      child.once('close', () => reject(new Error(`an issuer did not start:\n${out}${complaints}`)))
       child.stdout.on('data', (chunk) => {
         this.#log.write(chunk)
         if (child.exitCode !== null || out.includes('"listening"')) return
