@@ -55,6 +55,11 @@ export class Families {
     return this.answers.filter(({ began, ended }) => began >= from && ended < until)
   }
 
+  /** Whatever was under way at any time between two times, however early it was begun and however late it was answered. */
+  underWay(from: number, until: number): Refreshed[] {
+    return this.answers.filter(({ began, ended }) => began < until && ended > from)
+  }
+
   /**
    * Who was answered 200 after `since`: how many families by each process, and the milliseconds until each had been by
    * each and no refusal came later. Infinity when that is not so.

@@ -4,6 +4,8 @@ import type { WriteStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
+/** Milliseconds in which an issuer listens or ends; one that does neither would keep a proof waiting for good. */
+const START_MS = 20_000
 const CLI = fileURLToPath(new URL('../../dist/src/cli/index.js', import.meta.url))
 
 export class IssuerProcess {
@@ -23,7 +25,7 @@ export class IssuerProcess {
     process.once('exit', () => this.#child?.kill('SIGKILL'))
   }
 
-  /** @throws {Error} when it ends before it listens, or does not say how long its store took to open */
+  /** @throws {Error} when it ends before it listens, does neither within 20 seconds, or does not say how long its store took to open */
   async start(): Promise<void> {
     const began = performance.now()
     const child = spawn(process.execPath, [CLI, 'serve', '--config', this.#config], {
@@ -31,9 +33,19 @@ export class IssuerProcess {
     })
     this.#child = child
     let out = ''
-    child.stderr.on('data', (chunk) => this.#log.write(chunk))
-    await new Promise<void>((resolve, reject) => {
-      child.once('exit', () => reject(new Error(`an issuer did not start:\n${out}`)))
+    // Why it did not start stands there, and the log may be gone with the lab that did not open.
+    let complaints = ''
+    child.stderr.on('data', (chunk) => {
+      this.#log.write(chunk)
+      complaints = (complaints + chunk).slice(-4000)
+    })
+    let deadline: NodeJS.Timeout | undefined
+    const late = () =>
+      new Error(`an issuer neither listened nor ended within ${START_MS / 1000} s:\n${out}${complaints}`)
+    const listening = new Promise<void>((resolve, reject) => {
+      deadline = setTimeout(() => reject(late()), START_MS)
+      // Not `exit`: what it said last may come after that.
+      child.once('close', () => reject(new Error(`an issuer did not start:\n${out}${complaints}`)))
       child.stdout.on('data', (chunk) => {
         this.#log.write(chunk)
         if (child.exitCode !== null || out.includes('"listening"')) return
@@ -41,11 +53,19 @@ export class IssuerProcess {
         if (out.includes('"listening"')) resolve()
       })
     })
+    try {
+      await listening
+    } catch (error) {
+      // Nobody would end it: whoever tries again begins another one.
+      await this.stop('SIGKILL')
+      throw error
+    } finally {
+      clearTimeout(deadline)
+    }
     this.started.push(performance.now() - began)
     const line = out.split('\n').find((each) => each.includes('"store opened"'))
     const ms: unknown = line && JSON.parse(line).ms
     if (typeof ms !== 'number') {
-      // Nobody would end it: whoever tries again begins another one.
       await this.stop('SIGKILL')
       throw new Error(`an issuer did not log how many ms its store took to open (“store opened”):\n${out}`)
     }

@@ -17,6 +17,7 @@ import {
   throughProxy,
 } from '../../test/support/mongo.ts'
 import { type TcpProxy, tcpProxy } from '../../test/support/tcp-proxy.ts'
+import { Closing } from './closing.ts'
 import { IssuerProcess } from './issuer-process.ts'
 
 export type StoreName = 'embedded' | 'mongodb'
@@ -30,8 +31,8 @@ export interface LabOptions {
   readonly idps?: readonly object[]
   /** Puts a TCP proxy between the issuers and their database. */
   readonly proxied?: boolean
-  /** Sees everything that passes the balancer. */
-  readonly wire?: (bytes: Buffer) => void
+  /** Sees everything that passes the balancer: it is asked for a reader for each socket, which gets what that one sent. */
+  readonly wire?: () => (bytes: Buffer) => void
   readonly logLevel?: string
 }
 
@@ -65,14 +66,29 @@ export interface Lab {
 
 let built = false
 
+/** @throws what could not be opened, when all that was is closed again */
 export async function openLab(options: LabOptions): Promise<Lab> {
+  const closing = new Closing()
+  try {
+    return await open(options, closing)
+  } catch (error) {
+    // Why it did not open is what is to be known; that something did not close either comes after it.
+    await closing.close().catch(console.error)
+    throw error
+  }
+}
+
+async function open(options: LabOptions, closing: Closing): Promise<Lab> {
   if (!built) execFileSync('npm', ['run', 'build', '--silent'], { cwd: ROOT, stdio: 'inherit' })
   built = true
   const folder = await mkdtemp(join(tmpdir(), 'consulate-prove-'))
+  closing.add(() => rm(folder, { recursive: true, force: true }))
   const logFile = join(folder, 'issuers.log')
   const log = createWriteStream(logFile)
+  closing.add(() => log.end())
   const issuers: IssuerProcess[] = []
   const balancer = await openBalancer(() => issuers.map(({ port }) => port), options.wire)
+  closing.add(() => balancer.close())
   const url = `http://localhost:${balancer.port}`
 
   let engine: Engine | undefined
@@ -81,18 +97,23 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   let store: StoreConfig = { type: 'embedded', path: join(folder, 'data') }
   let reached: StoreConfig = store
   if (options.store === 'mongodb') {
-    engine = await startEngine()
-    if (!engine) throw new Error('there is no MongoDB here; see test/support/mongo.ts for how to name one')
-    db = database(engine)
+    const started = await startEngine()
+    if (!started) throw new Error('there is no MongoDB here; see test/support/mongo.ts for how to name one')
+    engine = started
+    closing.add(() => started.stop())
+    db = database(started)
     const { migrateMongo } = await import('../../src/stores/mongodb/index.ts')
     await migrateMongo({ url: db.url })
     store = { type: 'mongodb', url: db.url }
     reached = store
     if (options.proxied) {
-      proxy = await tcpProxy(firstHost(db.url))
-      reached = { type: 'mongodb', url: throughProxy(db.url, proxy.port) }
+      const before = await tcpProxy(firstHost(db.url))
+      proxy = before
+      closing.add(() => before.close())
+      reached = { type: 'mongodb', url: throughProxy(db.url, before.port) }
     }
   }
+  closing.add(() => Promise.all(issuers.map((issuer) => issuer.stop('SIGKILL'))))
   for (let n = 0; n < options.processes; n++) {
     const port = await freePort()
     const file = join(folder, `consulate-${n}.yaml`)
@@ -110,14 +131,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     ...(engine ? { engine } : undefined),
     ...(db ? { database: db } : undefined),
     ...(proxy ? { proxy } : undefined),
-    async close() {
-      await Promise.all(issuers.map((issuer) => issuer.stop('SIGKILL')))
-      balancer.close()
-      await proxy?.close()
-      await engine?.stop()
-      log.end()
-      await rm(folder, { recursive: true, force: true })
-    },
+    close: () => closing.close(),
   }
 }
 
@@ -154,7 +168,7 @@ function configuration(
 /** Gives each connection to the next process that takes it: no sticky sessions. */
 async function openBalancer(
   ports: () => readonly number[],
-  wire: ((bytes: Buffer) => void) | undefined,
+  wire: LabOptions['wire'],
 ): Promise<{ port: number; close(): void }> {
   let next = 0
   const open = new Set<Socket>()
@@ -169,7 +183,7 @@ async function openBalancer(
       far.once('connect', () => {
         near.pipe(far)
         far.pipe(near)
-        if (wire) for (const side of [near, far]) side.on('data', wire)
+        if (wire) for (const side of [near, far]) side.on('data', wire())
       })
       far.once('error', () => {
         if (far.connecting || far.bytesRead > 0 || attempt + 1 >= targets.length) near.destroy()
