@@ -233,7 +233,9 @@ class MongoStore implements StoreEngine {
     const running = inTime((end) => attempts(verb, repetition, end), until)
     this.#running.add(running)
     try {
-      return await running
+      const result = await running
+      this.#takeBacks.answered()
+      return result
     } catch (error) {
       this.#takeBacks.failed()
       throw error

@@ -30,8 +30,8 @@ const LAST_MS = 3000
 const MOST = 10_000
 /** How many one command is about; one command follows the other, since requests go first. */
 const BATCH = 100
-/** Milliseconds after a failure in which other processes may be taking back yet. Those that serve hear of the database
- * within half a second of each other. */
+/** Milliseconds after the database answered again in which other processes may be taking back yet. Those that serve hear of
+ * it within half a second of each other. */
 const SETTLING_MS = 2000
 
 /** Marks, as the primary has them: what the majority does not know yet is taken back too. */
@@ -48,7 +48,8 @@ export class TakeBacks {
   #tooMany = false
   #running: Promise<void> | undefined
   #closed = false
-  #failedAt = Number.NEGATIVE_INFINITY
+  /** By `performance.now()`; Infinity while the database is away. */
+  #settledAt = Number.NEGATIVE_INFINITY
   #pause = new AbortController()
 
   /** @param warn told when there are too many to keep in mind */
@@ -82,13 +83,18 @@ export class TakeBacks {
 
   /** Notes that the database did not do what it was asked, which other processes will have met too. */
   failed(): void {
-    this.#failedAt = performance.now()
+    this.#settledAt = Number.POSITIVE_INFINITY
+  }
+
+  /** Notes that the database did what it was asked. */
+  answered(): void {
+    if (this.#settledAt === Number.POSITIVE_INFINITY) this.#settledAt = performance.now() + SETTLING_MS
   }
 
   /** Asked before somebody is told that a record is spent, who may have lost the answer to that in an outage.
    * @throws {StoreUnavailable} soon after one: the client is to come again a moment later */
   refuseUnsettled(): void {
-    if (performance.now() - this.#failedAt >= SETTLING_MS) return
+    if (performance.now() >= this.#settledAt) return
     throw new StoreUnavailable('The database was away, and what was spent then may be taken back yet.')
   }
 

@@ -183,6 +183,8 @@ describe('a spending of which nobody learned', function () {
       await failed(far.get('A', 'y'))
       proxy.restore()
       const back = async () => (await far.get('A', 'y').catch(() => 'away')) !== 'away'
+      // However long ago the failure was.
+      await sleep(2500)
       while (!(await back())) await sleep(20)
       await failed(far.get('A', 'x'))
       await failed(far.consume('A', 'x', REUSE))
