@@ -44,6 +44,7 @@ import { buildServer } from './server.ts'
 import { openSessions } from './sessions.ts'
 import type { StoreEngine } from './store.ts'
 import { refuseHalfImported } from './stores/move/marker.ts'
+import { sharedDeletions } from './stores/deletions.ts'
 import { asOneRequest, patience, patient } from './stores/patience.ts'
 import { Ring } from './stores/ring.ts'
 import { SealBroken, sealStore } from './stores/seal.ts'
@@ -94,7 +95,7 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
 
   const ring = await Ring.open(parts.store, config)
   await refuseHalfImported(parts.store, ring)
-  const store = patient(sealStore(parts.store, ring))
+  const store = patient(sharedDeletions(sealStore(parts.store, ring)))
   const keyring = await openKeyring(store)
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const logos = openLogos(readLogos(config), base)

@@ -131,6 +131,8 @@ class StoredModel implements Adapter {
   }
 
   async destroy(id: string): Promise<void> {
+    // All that was issued under it goes with it, and usually is asked for at the same time.
+    if (this.#model === 'Grant') return this.revokeByGrantId(id)
     const deleted = await answered(this.#store.delete(this.#model, id))
     // The library ends an interaction and then issues its code: whoever did not end it must not go on.
     if (!deleted && this.#model === 'Interaction') throw new errors.SessionNotFound('the interaction is over')

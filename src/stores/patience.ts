@@ -9,8 +9,6 @@ import type { SealedStore } from './seal.ts'
 
 /** Milliseconds. With what else a request takes it stays below three seconds. */
 const PATIENCE_MS = 2500
-/** Milliseconds of waiting after which verbs get a bound here; before that their own is enough. */
-const NOTICED_MS = 250
 /** Milliseconds that a store which bounds itself has to say so, lest what it did in time is taken for undone. */
 const HINDSIGHT_MS = 50
 
@@ -79,7 +77,6 @@ async function ask<T>(verb: (until?: Until) => Promise<T>, until?: Until): Promi
 }
 
 async function bounded<T>(answer: Promise<T>, left: number): Promise<T> {
-  if (left > PATIENCE_MS - NOTICED_MS) return answer
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new StoreUnavailable(LATE)), Math.max(0, left) + HINDSIGHT_MS)

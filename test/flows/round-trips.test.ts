@@ -84,6 +84,18 @@ describe('what a flow costs in ways to the store', () => {
     expect(waits.count, waits.verbs.join(', ')).to.equal(4)
   })
 
+  it('is one deletion for a code that comes again, which ends all that was issued for it', async () => {
+    const client = await register(issuer.url)
+    const request = authorizationRequest(issuer.url, client)
+    const code = (await signIn(request)).searchParams.get('code') ?? ''
+    const { body } = await exchange(issuer.url, client, request, code)
+    waits.reset()
+    expect((await exchange(issuer.url, client, request, code)).body).to.include({ error: 'invalid_grant' })
+    const deletions = waits.verbs.filter((verb) => verb.startsWith('delete'))
+    expect(deletions.map((verb) => verb.split(' ')[0])).to.deep.equal(['deleteGrant'])
+    expect((await refresh(issuer.url, client, body.refresh_token)).status).to.equal(400)
+  })
+
   it('is nothing for metadata and keys', async () => {
     waits.reset()
     for (const path of ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration', '/jwks']) {

@@ -78,7 +78,8 @@ describe('the rotation of the secret', () => {
       expect(await each.consume('Token', '7')).to.equal('refused')
     }
     expect((await engine.scan({ limit: 1000 })).rows.map(({ id }) => id).sort()).to.deep.equal(before)
-    expect(await alone.deleteGrant('g')).to.equal(1200)
+    await alone.deleteGrant('g')
+    expect(await alone.count('Token')).to.equal(0)
     expect(await refusal(OLD)).to.match(/^secret: the data in the store was sealed with another secret/)
   })
 

@@ -115,11 +115,16 @@ class EmbeddedStore implements StoreEngine {
   }
 
   delete(kind: string, id: string): Promise<boolean> {
-    return this.#write(() => this.#deleteAll(THIS, text(kind), text(id)) === 1)
+    return this.#write(() => {
+      const there = this.#run(`DELETE FROM records WHERE ${THIS} AND ${LIVE}`, text(kind), text(id), this.#now()) === 1
+      // Expired or not there.
+      if (!there) this.#run(`DELETE FROM records WHERE ${THIS}`, text(kind), text(id))
+      return there
+    })
   }
 
-  deleteGrant(grantId: string): Promise<number> {
-    return this.#write(() => this.#deleteAll('grant_id = ?', text(grantId)))
+  async deleteGrant(grantId: string): Promise<void> {
+    await this.#write(() => this.#run('DELETE FROM records WHERE grant_id = ?', text(grantId)))
   }
 
   async list(query: ListQuery): Promise<ListPage> {
@@ -205,12 +210,6 @@ class EmbeddedStore implements StoreEngine {
   }
 
   /** Deletes expired records too, lest a clock set back revives them, but counts only those that were there. */
-  #deleteAll(where: string, ...values: Value[]): number {
-    const deleted = this.#run(`DELETE FROM records WHERE ${where} AND ${LIVE}`, ...values, this.#now())
-    this.#run(`DELETE FROM records WHERE ${where}`, ...values)
-    return deleted
-  }
-
   #select(where: string, ...values: Value[]): StoredRecord[] {
     return this.#sql.all(`SELECT ${COLUMNS} FROM records WHERE ${where}`, ...values).map(toRecord)
   }

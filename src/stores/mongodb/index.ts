@@ -140,13 +140,8 @@ class MongoStore implements StoreEngine {
     })
   }
 
-  deleteGrant(grantId: string): Promise<number> {
-    return this.#run(async () => {
-      const g = text(grantId)
-      const { deletedCount } = await this.#records.deleteMany({ g, ...alive(this.#now()) })
-      await this.#records.deleteMany({ g })
-      return deletedCount
-    })
+  async deleteGrant(grantId: string): Promise<void> {
+    await this.#run(() => this.#records.deleteMany({ g: text(grantId) }))
   }
 
   async list(query: ListQuery): Promise<ListPage> {

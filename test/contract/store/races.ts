@@ -85,10 +85,9 @@ export function raceCases(fixture: Fixture): void {
         }
         const half = ids.length / 2
         const early = ids.slice(0, half).map(refresh)
-        const revoked = fixture.store.deleteGrant(`grant ${round}`)
+        const revocation = fixture.store.deleteGrant(`grant ${round}`)
         const late = ids.slice(half).map(refresh)
-        await Promise.all([...early, revoked, ...late])
-        expect(await revoked).to.equal(ids.length)
+        await Promise.all([...early, revocation, ...late])
         for (const id of ids) {
           expect(await fixture.store.get('RefreshToken', id)).to.equal(undefined)
           expect(await fixture.store.consume('RefreshToken', id, { within: 60_000, times: 9 })).to.equal('refused')

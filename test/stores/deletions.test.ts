@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'chai'
+import type { Store } from '../../src/store.ts'
+import { sharedDeletions } from '../../src/stores/deletions.ts'
+
+/** Deletions as the store below meets them; each is under way until it is ended. */
+class Below {
+  readonly begun: string[] = []
+  readonly #ends: { done: () => void; fail: (error: Error) => void }[] = []
+  readonly deleteGrant = sharedDeletions({
+    deleteGrant: (grantId: string) =>
+      new Promise<void>((done, fail) => {
+        this.begun.push(grantId)
+        this.#ends.push({ done, fail })
+      }),
+  } as Store).deleteGrant
+
+  async end(nth: number, error?: Error): Promise<void> {
+    const end = this.#ends[nth] ?? expect.fail(`deletion ${nth} was not begun`)
+    if (error) end.fail(error)
+    else end.done()
+    await sleep(5)
+  }
+}
+
+describe('deletions of a grant', () => {
+  it('are one when they are asked for in one turn', async () => {
+    const below = new Below()
+    const all = [1, 2, 3].map(() => below.deleteGrant('g'))
+    await sleep(5)
+    expect(below.begun).to.deep.equal(['g'])
+    await below.end(0)
+    await Promise.all(all)
+  })
+
+  it('are one more for all who ask while one is under way, begun when that has ended', async () => {
+    const below = new Below()
+    const first = below.deleteGrant('g')
+    await sleep(5)
+    const later: Promise<void>[] = []
+    for (let n = 0; n < 50; n++) {
+      later.push(below.deleteGrant('g'))
+      if (n % 10 === 0) await sleep(1)
+    }
+    expect(below.begun).to.deep.equal(['g'])
+    let over = 0
+    for (const each of later) void each.then(() => over++)
+    await below.end(0)
+    await first
+    expect(below.begun).to.deep.equal(['g', 'g'])
+    expect(over).to.equal(0)
+    await below.end(1)
+    expect(over).to.equal(50)
+  })
+
+  it('are begun again after all have ended', async () => {
+    const below = new Below()
+    for (let n = 0; n < 3; n++) {
+      const deletion = below.deleteGrant('g')
+      await sleep(5)
+      await below.end(n)
+      await deletion
+    }
+    expect(below.begun).to.deep.equal(['g', 'g', 'g'])
+  })
+
+  it('fail for those who asked for it, and not for who asked while it failed', async () => {
+    const below = new Below()
+    const first = Promise.allSettled([below.deleteGrant('g'), below.deleteGrant('g')])
+    await sleep(5)
+    const later = below.deleteGrant('g')
+    await below.end(0, new Error('away'))
+    expect((await first).map(({ status }) => status)).to.deep.equal(['rejected', 'rejected'])
+    await below.end(1)
+    await later
+  })
+
+  it('of one grant do not wait for those of another', async () => {
+    const below = new Below()
+    const one = below.deleteGrant('one')
+    const other = below.deleteGrant('other')
+    await sleep(5)
+    expect(below.begun).to.deep.equal(['one', 'other'])
+    await below.end(1)
+    await other
+    await below.end(0)
+    await one
+  })
+})
