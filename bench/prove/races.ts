@@ -21,6 +21,7 @@ export async function proveCodes(store: StoreName, scale: number): Promise<Proof
   const lab = await openLab({ store, processes: PROCESSES })
   const direct = new Direct(lab, EACH)
   const total: Record<string, number> = {}
+  const warmUp: Record<string, number> = {}
   let failed = 0
   try {
     const client = await register(lab.url)
@@ -37,7 +38,7 @@ export async function proveCodes(store: StoreName, scale: number): Promise<Proof
       }
       return tally(await everywhere((process) => direct.post(process, '/token', form)))
     }
-    for (let n = 0; n < WARM_UP; n++) await race()
+    for (let n = 0; n < WARM_UP; n++) add(warmUp, await race())
     for (let round = 0; round < rounds; round++) {
       const counts = await race()
       if (counts['200'] !== 1 || counts['400 invalid_grant'] !== PROCESSES * EACH - 1) {
@@ -54,6 +55,7 @@ export async function proveCodes(store: StoreName, scale: number): Promise<Proof
     ok: failed === 0,
     figures: [
       `${rounds} rounds, ${PROCESSES} x ${EACH} exchanges each: ${JSON.stringify(total)}`,
+      `before them, while all was cold, ${WARM_UP} that are not judged: ${JSON.stringify(warmUp)}`,
       `${failed} rounds wrong`,
     ],
   }
