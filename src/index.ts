@@ -95,7 +95,8 @@ export async function createIssuer(config: Config, parts: IssuerParts): Promise<
 
   const ring = await Ring.open(parts.store, config)
   await refuseHalfImported(parts.store, ring)
-  const store = patient(sharedDeletions(sealStore(parts.store, ring)))
+  const sealed = sealStore(parts.store, ring)
+  const store = patient({ ...sealed, deleteGrant: sharedDeletions(sealed) })
   const keyring = await openKeyring(store)
   const pages = openPages({ viewsDir: config.viewsDir, development: config.development, basePath: base })
   const logos = openLogos(readLogos(config), base)

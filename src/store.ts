@@ -78,7 +78,8 @@ export interface Store {
   /** Removes and returns a record by one conditional write: of any number of concurrent calls exactly one gets it. */
   take(kind: string, id: string, until?: Until): Promise<StoredRecord | undefined>
   delete(kind: string, id: string): Promise<boolean>
-  /** Deletes every record that carries this grant id, of all kinds, expired ones too: a clock set back revives none. */
+  /** Deletes every record that carries this grant id, of all kinds, expired ones too: a clock set back revives none. May be
+   * done twice. */
   deleteGrant(grantId: string): Promise<void>
   /** Pages through a kind in a stable order. Records written meanwhile may or may not be seen. */
   list(query: ListQuery): Promise<ListPage>

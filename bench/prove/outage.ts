@@ -123,6 +123,7 @@ async function once(store: StoreName, scale: number, what: string, breaker: Brea
         unavailable &&
         odd === 0 &&
         families.lost.length === 0 &&
+        stay === 0 &&
         published &&
         p99 <= LIMIT_MS &&
         recovered <= RECOVERY_MS &&

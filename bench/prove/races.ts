@@ -38,7 +38,12 @@ export async function proveCodes(store: StoreName, scale: number): Promise<Proof
       }
       return tally(await everywhere((process) => direct.post(process, '/token', form)))
     }
-    for (let n = 0; n < WARM_UP; n++) add(warmUp, await race())
+    for (let n = 0; n < WARM_UP; n++) {
+      const counts = await race()
+      // Being slow is forgiven then, and nothing else.
+      if ((counts['200'] ?? 0) > 1) failed += 1
+      add(warmUp, counts)
+    }
     for (let round = 0; round < rounds; round++) {
       const counts = await race()
       if (counts['200'] !== 1 || counts['400 invalid_grant'] !== PROCESSES * EACH - 1) {
@@ -55,7 +60,7 @@ export async function proveCodes(store: StoreName, scale: number): Promise<Proof
     ok: failed === 0,
     figures: [
       `${rounds} rounds, ${PROCESSES} x ${EACH} exchanges each: ${JSON.stringify(total)}`,
-      `before them, while all was cold, ${WARM_UP} that are not judged: ${JSON.stringify(warmUp)}`,
+      `before them, while all was cold, ${WARM_UP} that may have been slow: ${JSON.stringify(warmUp)}`,
       `${failed} rounds wrong`,
     ],
   }
@@ -81,7 +86,8 @@ export async function proveRefreshes(store: StoreName, scale: number): Promise<P
     })
     for (let n = 0; n < WARM_UP; n++) {
       const { refresh_token } = await obtainTokens(lab.url, client)
-      await everywhere((process) => direct.post(process, '/token', form(refresh_token)))
+      const counts = tally(await everywhere((process) => direct.post(process, '/token', form(refresh_token))))
+      if ((counts['200'] ?? 0) > 2) wrong.push(`before round 0: ${JSON.stringify(counts)}`)
     }
     for (let round = 0; round < rounds; round++) {
       const note = (what: string) => wrong.push(`round ${round}: ${what}`)

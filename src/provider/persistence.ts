@@ -133,6 +133,9 @@ class StoredModel implements Adapter {
   async destroy(id: string): Promise<void> {
     // All that was issued under it goes with it, and usually is asked for at the same time.
     if (this.#model === 'Grant') return this.revokeByGrantId(id)
+    // Only where its grant is ended too. Gone before that, it would not lead there when the client, or a thief, comes again
+    // after a 503.
+    if (this.#model === 'RefreshToken') return
     const deleted = await answered(this.#store.delete(this.#model, id))
     // The library ends an interaction and then issues its code: whoever did not end it must not go on.
     if (!deleted && this.#model === 'Interaction') throw new errors.SessionNotFound('the interaction is over')

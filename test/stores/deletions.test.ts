@@ -1,19 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
-import type { Store } from '../../src/store.ts'
 import { sharedDeletions } from '../../src/stores/deletions.ts'
 
 /** Deletions as the store below meets them; each is under way until it is ended. */
 class Below {
   readonly begun: string[] = []
+  readonly underWay = new Map<string, Promise<void>>()
+  /** The grants that were deleted by their id. */
+  readonly grants: string[] = []
   readonly #ends: { done: () => void; fail: (error: Error) => void }[] = []
-  readonly deleteGrant = sharedDeletions({
-    deleteGrant: (grantId: string) =>
-      new Promise<void>((done, fail) => {
-        this.begun.push(grantId)
-        this.#ends.push({ done, fail })
-      }),
-  } as Store).deleteGrant
+  readonly deleteGrant = sharedDeletions(
+    {
+      delete: async (kind: string, id: string) => this.grants.push(`${kind} ${id}`) > 0,
+      deleteGrant: (grantId: string) =>
+        new Promise<void>((done, fail) => {
+          this.begun.push(grantId)
+          this.#ends.push({ done, fail })
+        }),
+    },
+    this.underWay,
+  )
 
   async end(nth: number, error?: Error): Promise<void> {
     const end = this.#ends[nth] ?? expect.fail(`deletion ${nth} was not begun`)
@@ -24,13 +30,14 @@ class Below {
 }
 
 describe('deletions of a grant', () => {
-  it('are one when they are asked for in one turn', async () => {
+  it('are one when they are asked for in one turn, of the grant first', async () => {
     const below = new Below()
     const all = [1, 2, 3].map(() => below.deleteGrant('g'))
     await sleep(5)
-    expect(below.begun).to.deep.equal(['g'])
+    expect([below.grants, below.begun]).to.deep.equal([['Grant g'], ['g']])
     await below.end(0)
     await Promise.all(all)
+    expect(below.underWay.size).to.equal(0)
   })
 
   it('are one more for all who ask while one is under way, begun when that has ended', async () => {
@@ -51,6 +58,18 @@ describe('deletions of a grant', () => {
     expect(over).to.equal(0)
     await below.end(1)
     expect(over).to.equal(50)
+    expect(below.underWay.size).to.equal(0)
+  })
+
+  it('do not wait for long for one that hangs', async () => {
+    const below = new Below()
+    void below.deleteGrant('g')
+    await sleep(5)
+    const later = below.deleteGrant('g')
+    await sleep(1000)
+    expect(below.begun).to.deep.equal(['g', 'g'])
+    await below.end(1)
+    await later
   })
 
   it('are begun again after all have ended', async () => {

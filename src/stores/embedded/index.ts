@@ -114,10 +114,10 @@ class EmbeddedStore implements StoreEngine {
     return this.#write(take, { until })
   }
 
+  /** Deletes an expired record too, lest a clock set back revives it, but answers whether it was there. */
   delete(kind: string, id: string): Promise<boolean> {
     return this.#write(() => {
       const there = this.#run(`DELETE FROM records WHERE ${THIS} AND ${LIVE}`, text(kind), text(id), this.#now()) === 1
-      // Expired or not there.
       if (!there) this.#run(`DELETE FROM records WHERE ${THIS}`, text(kind), text(id))
       return there
     })
@@ -209,7 +209,6 @@ class EmbeddedStore implements StoreEngine {
     return drop('id', record.id) + drop('uid', record.uid) + drop('user_code', record.userCode) > 0
   }
 
-  /** Deletes expired records too, lest a clock set back revives them, but counts only those that were there. */
   #select(where: string, ...values: Value[]): StoredRecord[] {
     return this.#sql.all(`SELECT ${COLUMNS} FROM records WHERE ${where}`, ...values).map(toRecord)
   }

@@ -52,6 +52,15 @@ export function refuseLate({ end }: Pick<Attempt, 'end'>): void {
 /** What a server answers that shuts down, steps down or recovers: another one, or the next one here, will do it. */
 const IN_TRANSITION: ReadonlySet<unknown> = new Set([91, 189, 10_107, 11_600, 11_602, 13_435, 13_436])
 
+/** What a server answers who lacks a right or a password: it did nothing, and nobody else will meet it as an outage. */
+const REFUSALS: ReadonlySet<unknown> = new Set([13, 18, 8000])
+
+/** Whether a verb failed since the server would not do it, and not because it is away. */
+export function isRefusal(error: unknown): boolean {
+  const { cause } = error as StoreUnavailable
+  return cause instanceof MongoServerError && REFUSALS.has(cause.code)
+}
+
 function mayRepeat(error: unknown, repetition: Repetition): boolean {
   if (repetition === 'always') {
     // After a timeout there is no time left, and what was sent may still be done.

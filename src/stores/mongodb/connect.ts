@@ -1,7 +1,7 @@
 /** Opens the connection: settings that keep the promises of the store, and one clear sentence when it cannot be used. */
 import { type Db, MongoClient, type MongoClientOptions, MongoServerError, type ServerDescription } from 'mongodb'
 import type { Document } from './document.ts'
-import { Heartbeats } from './heartbeats.ts'
+import { Heartbeats, SERVING } from './heartbeats.ts'
 import { databaseOf } from './url.ts'
 
 export interface ConnectOptions {
@@ -24,6 +24,9 @@ export interface Connection {
   readonly repeatsWrites: () => boolean
   /** Calls back each time a server answers the driver that watches it. */
   readonly onHeard: (listener: () => void) => void
+  /** Calls back each time the driver looks for a server in vain and knows none that does the work. One connection that
+   * breaks is not that. */
+  readonly onLost: (listener: () => void) => void
   readonly close: () => Promise<void>
 }
 
@@ -63,8 +66,10 @@ export async function connect({ url, onCommand, patient, warn }: ConnectOptions)
   }
   if (onCommand) client.on('commandStarted', ({ commandName }) => onCommand(commandName))
   let server: ServerDescription | undefined
+  let serving = false
   client.on('topologyDescriptionChanged', ({ newDescription: { servers } }) => {
     for (const each of servers.values()) if (each.type !== 'Unknown') server = each
+    serving = [...servers.values()].some(({ type }) => SERVING.has(type))
   })
   const db = client.db(databaseOf(url))
   const place = `${client.options.srvHost ?? client.options.hosts.join(',')}/${db.databaseName}`
@@ -86,6 +91,13 @@ export async function connect({ url, onCommand, patient, warn }: ConnectOptions)
     place,
     repeatsWrites: () => server?.type !== 'Standalone',
     onHeard: (listener) => void client.on('serverHeartbeatSucceeded', listener),
+    onLost: (listener) =>
+      void client.on('serverHeartbeatFailed', () =>
+        // What that changes is known only after it.
+        setImmediate(() => {
+          if (!serving) listener()
+        }),
+      ),
     close: () => watched.close(),
   }
 }

@@ -20,7 +20,12 @@ const MARGIN_MS = 500
 const PAUSE_MS = 500
 
 /** Servers that do the work of the store. */
-const SERVING: ReadonlySet<ServerType> = new Set<ServerType>(['RSPrimary', 'Standalone', 'Mongos'])
+export const SERVING: ReadonlySet<ServerType> = new Set<ServerType>([
+  'RSPrimary',
+  'Standalone',
+  'Mongos',
+  'LoadBalancer',
+])
 
 export interface Reporting {
   /** Told when the connection is made anew, why that fails, and that it came about after it had failed. */

@@ -26,7 +26,7 @@ import {
   type Until,
 } from '../../store.ts'
 import { text } from '../text.ts'
-import { type Attempt, attempts, inTime, type Repetition, refuseLate } from './attempts.ts'
+import { type Attempt, attempts, inTime, isRefusal, type Repetition, refuseLate } from './attempts.ts'
 import { type Connection, connect, META, RECORDS } from './connect.ts'
 import { consume } from './consume.ts'
 import { alive, type Document, keyOf, keysOf, toRecord } from './document.ts'
@@ -79,6 +79,7 @@ class MongoStore implements StoreEngine {
     this.#now = () => Math.floor(now())
     this.#takeBacks = new TakeBacks(this.#records, warn)
     connection.onHeard(() => this.#takeBacks.wake())
+    connection.onLost(() => this.#takeBacks.failed(this.#now()))
     this.#loader = new Loader((keys) => this.#records.find({ _id: { $in: [...keys] } }).toArray())
   }
 
@@ -98,7 +99,7 @@ class MongoStore implements StoreEngine {
       await this.#takeBacks.before(_id)
       return this.#live(await this.#loader.load(_id))
     })
-    if (record?.consumedAt !== undefined) this.#takeBacks.refuseUnsettled()
+    if (record?.consumedAt !== undefined) this.#takeBacks.refuseUnsettled(record.consumedAt)
     return record
   }
 
@@ -110,13 +111,15 @@ class MongoStore implements StoreEngine {
     const _id = keyOf(kind, id)
     const mark = newMark()
     let begun = false
+    let over = false
     const spend = async (attempt: Attempt) => {
       await this.#takeBacks.before(_id)
-      refuseLate(attempt)
+      refuseLate(over ? { end: 0 } : attempt)
       begun = true
       return consume(this.#records, _id, { ...attempt, at: this.#now(), mark, reuse })
     }
     const outcome = await this.#run(spend, 'always', until).catch((error: unknown) => {
+      over = true
       if (begun) this.#takeBacks.add({ _id, mark })
       throw error
     })
@@ -141,7 +144,8 @@ class MongoStore implements StoreEngine {
   }
 
   async deleteGrant(grantId: string): Promise<void> {
-    await this.#run(() => this.#records.deleteMany({ g: text(grantId) }))
+    // The driver begins it never again, and done twice it is the same.
+    await this.#run(() => this.#records.deleteMany({ g: text(grantId) }), 'always')
   }
 
   async list(query: ListQuery): Promise<ListPage> {
@@ -232,7 +236,7 @@ class MongoStore implements StoreEngine {
       this.#takeBacks.answered()
       return result
     } catch (error) {
-      this.#takeBacks.failed()
+      if (!isRefusal(error)) this.#takeBacks.failed(this.#now())
       throw error
     } finally {
       this.#running.delete(running)

@@ -29,15 +29,17 @@ const LAST_MS = 3000
 /** How many are kept in mind at once. */
 const MOST = 10_000
 /** How many one command is about; one command follows the other, since requests go first. */
-const BATCH = 100
+const BATCH = 25
 /** Milliseconds after the database answered again in which other processes may be taking back yet. Those that serve hear of
  * it within half a second of each other. */
 const SETTLING_MS = 2000
+/** Milliseconds before an outage that count as part of it: others noticed it earlier, or their clocks are behind. */
+const BEFORE_MS = 60_000
 
 /** Marks, as the primary has them: what the majority does not know yet is taken back too. */
 const LOOK = { projection: { b: 1, c: 1 }, readConcern: { level: 'local' } } as const
 
-const TOO_MANY = `store.url: the database failed more than ${MOST} requests within a minute that spend a code or token; some of them may have been done, and their clients may have to sign in again.`
+const TOO_MANY = `store.url: the database failed more than ${MOST} requests that spend a code or token, faster than they could be undone; some of them may have been done, and their clients may have to sign in again.`
 
 export class TakeBacks {
   readonly #records: Pick<Collection<Document>, 'bulkWrite' | 'find'>
@@ -50,6 +52,8 @@ export class TakeBacks {
   #closed = false
   /** By `performance.now()`; Infinity while the database is away. */
   #settledAt = Number.NEGATIVE_INFINITY
+  /** When it went, by the clock of the store. */
+  #awaySince = Number.NEGATIVE_INFINITY
   #pause = new AbortController()
 
   /** @param warn told when there are too many to keep in mind */
@@ -81,8 +85,10 @@ export class TakeBacks {
     this.#pause.abort()
   }
 
-  /** Notes that the database did not do what it was asked, which other processes will have met too. */
-  failed(): void {
+  /** Notes that the database did not do what it was asked, or cannot be reached, which other processes will have met too.
+   * @param now milliseconds since the epoch */
+  failed(now: number): void {
+    if (this.#settledAt !== Number.POSITIVE_INFINITY) this.#awaySince = now
     this.#settledAt = Number.POSITIVE_INFINITY
   }
 
@@ -91,10 +97,11 @@ export class TakeBacks {
     if (this.#settledAt === Number.POSITIVE_INFINITY) this.#settledAt = performance.now() + SETTLING_MS
   }
 
-  /** Asked before somebody is told that a record is spent, who may have lost the answer to that in an outage.
+  /** Asked before somebody is told that a record is spent, who may have lost the answer to that in an outage. What was spent
+   * long before, if that is known, stays spent: theft is noticed also where a database fails again and again.
    * @throws {StoreUnavailable} soon after one: the client is to come again a moment later */
-  refuseUnsettled(): void {
-    if (performance.now() >= this.#settledAt) return
+  refuseUnsettled(spentAt = Number.POSITIVE_INFINITY): void {
+    if (performance.now() >= this.#settledAt || spentAt < this.#awaySince - BEFORE_MS) return
     throw new StoreUnavailable('The database was away, and what was spent then may be taken back yet.')
   }
 

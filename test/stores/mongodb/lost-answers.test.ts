@@ -113,6 +113,23 @@ describe('a MongoDB whose answer was lost', function () {
     expect(faults.shown).to.equal(2)
   })
 
+  it('is asked again to end a grant, which the driver never does', async () => {
+    await store.put({ kind: 'A', id: 'x', payload: 'x', grantId: 'g' }, 'update')
+    faults.lose('delete')
+    await store.deleteGrant('g')
+    expect(faults.shown).to.equal(1)
+    expect(await store.get('A', 'x')).to.equal(undefined)
+  })
+
+  it('is asked again to end a grant when the server steps down, which did nothing then', async () => {
+    await store.put({ kind: 'A', id: 'x', payload: 'x', grantId: 'g' }, 'update')
+    let told = 0
+    faults.refuse('delete', { code: 10107, codeName: 'NotWritablePrimary', when: () => told++ === 0 })
+    await store.deleteGrant('g')
+    expect(faults.shown).to.equal(1)
+    expect(await store.get('A', 'x')).to.equal(undefined)
+  })
+
   it('is not asked again for what cannot be told from the work of another', async () => {
     const verbs: Readonly<Record<string, () => Promise<unknown>>> = {
       update: () => store.put({ kind: 'A', id: 'x', payload: 'new' }, 'update'),

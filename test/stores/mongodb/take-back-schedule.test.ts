@@ -68,15 +68,15 @@ describe('what is to be taken back', () => {
     expect(times('look')).to.equal(7)
   })
 
-  it('is a hundred for each command', async () => {
+  it('is twenty-five for each command', async () => {
     answer = () => Promise.reject(new Error('away'))
-    for (let n = 0; n < 250; n += 1) backs.add({ _id: `${n}`, mark: 'm' })
+    for (let n = 0; n < 60; n += 1) backs.add({ _id: `${n}`, mark: 'm' })
     await sleep(20)
     answer = async () => undefined
     asked = []
     backs.wake()
     await sleep(20)
-    expect(asked.slice(0, 3).map(({ count }) => count)).to.deep.equal([100, 100, 50])
+    expect(asked.slice(0, 3).map(({ count }) => count)).to.deep.equal([25, 25, 10])
   })
 
   it('waits for the database, and is taken back as soon as it is heard of', async () => {

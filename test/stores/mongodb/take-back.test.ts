@@ -175,27 +175,6 @@ describe('a spending of which nobody learned', function () {
     }
   })
 
-  it('is not held against a client that comes to another process right after an outage', async () => {
-    const { far, proxy, close } = await away()
-    try {
-      expect(await uses(2)).to.deep.equal(['first', 'again'])
-      proxy.cut()
-      await failed(far.get('A', 'y'))
-      proxy.restore()
-      const back = async () => (await far.get('A', 'y').catch(() => 'away')) !== 'away'
-      // However long ago the failure was.
-      await sleep(2500)
-      while (!(await back())) await sleep(20)
-      await failed(far.get('A', 'x'))
-      await failed(far.consume('A', 'x', REUSE))
-      await sleep(2100)
-      expect(await far.get('A', 'x')).to.include({ reused: 1 })
-      expect(await far.consume('A', 'x', REUSE)).to.equal('refused')
-    } finally {
-      await close()
-    }
-  })
-
   it('is taken back before the store is closed', async () => {
     faults.lose('update', { times: ATTEMPTS })
     await failed(store.consume('A', 'x', REUSE))
