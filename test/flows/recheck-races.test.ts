@@ -204,7 +204,7 @@ describe('what happens while the IdP is asked', () => {
     const ada = company.people.get('ada')
     company.people.delete('ada')
     issuer.advance(INTERVAL)
-    failing = (verb) => verb === 'deleteGrant'
+    failing = (verb, kind) => verb === 'delete' && kind === 'Grant'
     for (const client of clients) expect((await client.refresh()).status).to.equal(503)
     failing = () => false
     // Nobody needs it any more.

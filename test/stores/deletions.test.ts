@@ -6,17 +6,21 @@ import { sharedDeletions } from '../../src/stores/deletions.ts'
 class Below {
   readonly begun: string[] = []
   readonly underWay = new Map<string, Promise<void>>()
-  /** The grants that were deleted by their id. */
-  readonly grants: string[] = []
+  /** The grants whose other records were deleted. */
+  readonly rest: string[] = []
+  failing = false
   readonly #ends: { done: () => void; fail: (error: Error) => void }[] = []
   readonly deleteGrant = sharedDeletions(
     {
-      delete: async (kind: string, id: string) => this.grants.push(`${kind} ${id}`) > 0,
-      deleteGrant: (grantId: string) =>
-        new Promise<void>((done, fail) => {
-          this.begun.push(grantId)
-          this.#ends.push({ done, fail })
+      delete: (kind: string, id: string) =>
+        new Promise<boolean>((done, fail) => {
+          this.begun.push(`${kind} ${id}`)
+          this.#ends.push({ done: () => done(true), fail })
         }),
+      deleteGrant: async (grantId: string) => {
+        this.rest.push(grantId)
+        if (this.failing) throw new Error('away')
+      },
     },
     this.underWay,
   )
@@ -34,8 +38,9 @@ describe('deletions of a grant', () => {
     const below = new Below()
     const all = [1, 2, 3].map(() => below.deleteGrant('g'))
     await sleep(5)
-    expect([below.grants, below.begun]).to.deep.equal([['Grant g'], ['g']])
+    expect([below.begun, below.rest]).to.deep.equal([['Grant g'], []])
     await below.end(0)
+    expect(below.rest).to.deep.equal(['g'])
     await Promise.all(all)
     expect(below.underWay.size).to.equal(0)
   })
@@ -49,12 +54,12 @@ describe('deletions of a grant', () => {
       later.push(below.deleteGrant('g'))
       if (n % 10 === 0) await sleep(1)
     }
-    expect(below.begun).to.deep.equal(['g'])
+    expect(below.begun).to.deep.equal(['Grant g'])
     let over = 0
     for (const each of later) void each.then(() => over++)
     await below.end(0)
     await first
-    expect(below.begun).to.deep.equal(['g', 'g'])
+    expect(below.begun).to.deep.equal(['Grant g', 'Grant g'])
     expect(over).to.equal(0)
     await below.end(1)
     expect(over).to.equal(50)
@@ -67,7 +72,7 @@ describe('deletions of a grant', () => {
     await sleep(5)
     const later = below.deleteGrant('g')
     await sleep(1000)
-    expect(below.begun).to.deep.equal(['g', 'g'])
+    expect(below.begun).to.deep.equal(['Grant g', 'Grant g'])
     await below.end(1)
     await later
   })
@@ -80,7 +85,7 @@ describe('deletions of a grant', () => {
       await below.end(n)
       await deletion
     }
-    expect(below.begun).to.deep.equal(['g', 'g', 'g'])
+    expect(below.begun).to.deep.equal(['Grant g', 'Grant g', 'Grant g'])
   })
 
   it('fail for those who asked for it, and not for who asked while it failed', async () => {
@@ -94,12 +99,22 @@ describe('deletions of a grant', () => {
     await later
   })
 
+  it('are done when the grant itself is gone, since the rest is worth nothing then', async () => {
+    const below = new Below()
+    below.failing = true
+    const deletion = below.deleteGrant('g')
+    await sleep(5)
+    await below.end(0)
+    await deletion
+    expect(below.rest).to.deep.equal(['g'])
+  })
+
   it('of one grant do not wait for those of another', async () => {
     const below = new Below()
     const one = below.deleteGrant('one')
     const other = below.deleteGrant('other')
     await sleep(5)
-    expect(below.begun).to.deep.equal(['one', 'other'])
+    expect(below.begun).to.deep.equal(['Grant one', 'Grant other'])
     await below.end(1)
     await other
     await below.end(0)

@@ -7,8 +7,9 @@ import { MongoNetworkError, MongoNetworkTimeoutError, MongoServerError } from 'm
 import { StoreUnavailable, type Until } from '../../store.ts'
 
 /**
- * When a verb is begun again. `always`: it only reads, or knows its own work when it meets it. `unsent`: only when the
- * command that failed cannot have reached the server. `never`: the driver itself may have sent it twice by then, so that nobody can tell.
+ * When a verb is begun again. `always`: it only reads, is the same when done twice, or knows its own work when it meets it.
+ * `unsent`: only when the command that failed cannot have reached the server. `never`: the driver itself may have sent it
+ * twice by then, so that nobody can tell.
  */
 export type Repetition = 'always' | 'unsent' | 'never'
 
