@@ -6,7 +6,7 @@
  * active without it, so it is over then: what ends a deletion halfway leaves records that are worth nothing.
  */
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
-import type { Store } from '../store.ts'
+import { isStoreUnavailable, type Store } from '../store.ts'
 
 /** Milliseconds that a deletion waits for the one before it, which may hang at a connection that is dead. Two side by side
  * do no harm. */
@@ -27,7 +27,9 @@ export function sharedDeletions(
   async function once(grantId: string): Promise<void> {
     await store.delete('Grant', grantId)
     // It is over by now. To say otherwise would have its end looked for again by those who find none, and what stays expires.
-    await store.deleteGrant(grantId).catch(() => undefined)
+    await store.deleteGrant(grantId).catch((error: unknown) => {
+      if (!isStoreUnavailable(error)) throw error
+    })
   }
 
   async function begin(grantId: string): Promise<void> {

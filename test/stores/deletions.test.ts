@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
+import { StoreUnavailable } from '../../src/store.ts'
 import { sharedDeletions } from '../../src/stores/deletions.ts'
 
 /** Deletions as the store below meets them; each is under way until it is ended. */
@@ -8,7 +9,7 @@ class Below {
   readonly underWay = new Map<string, Promise<void>>()
   /** The grants whose other records were deleted. */
   readonly rest: string[] = []
-  failing = false
+  failing: Error | undefined
   readonly #ends: { done: () => void; fail: (error: Error) => void }[] = []
   readonly deleteGrant = sharedDeletions(
     {
@@ -19,7 +20,7 @@ class Below {
         }),
       deleteGrant: async (grantId: string) => {
         this.rest.push(grantId)
-        if (this.failing) throw new Error('away')
+        if (this.failing) throw this.failing
       },
     },
     this.underWay,
@@ -101,12 +102,17 @@ describe('deletions of a grant', () => {
 
   it('are done when the grant itself is gone, since the rest is worth nothing then', async () => {
     const below = new Below()
-    below.failing = true
+    below.failing = new StoreUnavailable('away')
     const deletion = below.deleteGrant('g')
     await sleep(5)
     await below.end(0)
     await deletion
     expect(below.rest).to.deep.equal(['g'])
+    below.failing = new Error('a mistake')
+    const mistaken = below.deleteGrant('g').catch((error: Error) => error)
+    await sleep(5)
+    await below.end(1)
+    expect(await mistaken).to.equal(below.failing)
   })
 
   it('of one grant do not wait for those of another', async () => {

@@ -77,7 +77,8 @@ export async function inTime<T>(work: (end: Until) => Promise<T>, until?: Until)
   const end = Math.min(performance.now() + DEADLINE_MS, until ?? Number.POSITIVE_INFINITY)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(LATE)), Math.max(0, end - performance.now()))
+    // Not a moment before its end: until then a command may be begun, which is to be taken back when this has failed.
+    timer = setTimeout(() => reject(new Error(LATE)), Math.max(0, Math.ceil(end - performance.now()) + 1))
   })
   try {
     return await Promise.race([work(end), late])

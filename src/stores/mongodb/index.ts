@@ -111,15 +111,13 @@ class MongoStore implements StoreEngine {
     const _id = keyOf(kind, id)
     const mark = newMark()
     let begun = false
-    let over = false
     const spend = async (attempt: Attempt) => {
       await this.#takeBacks.before(_id)
-      refuseLate(over ? { end: 0 } : attempt)
+      refuseLate(attempt)
       begun = true
       return consume(this.#records, _id, { ...attempt, at: this.#now(), mark, reuse })
     }
     const outcome = await this.#run(spend, 'always', until).catch((error: unknown) => {
-      over = true
       if (begun) this.#takeBacks.add({ _id, mark })
       throw error
     })

@@ -88,7 +88,8 @@ export class TakeBacks {
   /** Notes that the database did not do what it was asked, or cannot be reached, which other processes will have met too.
    * @param now milliseconds since the epoch */
   failed(now: number): void {
-    if (this.#settledAt !== Number.POSITIVE_INFINITY) this.#awaySince = now
+    // One that comes before all is settled belongs to the same outage.
+    if (performance.now() >= this.#settledAt) this.#awaySince = now
     this.#settledAt = Number.POSITIVE_INFINITY
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { AnyBulkWriteOperation, Collection } from 'mongodb'
+import { StoreUnavailable } from '../../../src/store.ts'
 import type { Document } from '../../../src/stores/mongodb/document.ts'
 import { TakeBacks } from '../../../src/stores/mongodb/take-back.ts'
 
@@ -100,6 +101,19 @@ describe('what is to be taken back', () => {
     const tried = asked.length
     await backs.before('10000')
     expect(asked).to.have.length(tried)
+  })
+
+  it('may be what was spent up to a minute before an outage, also when that ends in several steps', () => {
+    const unsettled = (at?: number) => expect(() => backs.refuseUnsettled(at)).to.throw(StoreUnavailable)
+    backs.failed(100_000)
+    backs.failed(200_000)
+    backs.answered()
+    unsettled(40_001)
+    backs.failed(300_000)
+    backs.answered()
+    unsettled(40_001)
+    unsettled()
+    backs.refuseUnsettled(39_999)
   })
 
   it('does not keep a store from closing', async function () {
