@@ -11,7 +11,7 @@ import { leaveOut } from '../../support/leave-out.ts'
 import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
 import { wireFaults } from '../../support/wire-faults.ts'
 import { type OtherMembers, wireReplicaSet } from '../../support/wire-replica-set.ts'
-import { engineHere, needsEngine } from './support.ts'
+import { engineHere, needsEngine, preparedDatabase } from './support.ts'
 
 const refusal = (url: string) =>
   openMongoStore({ url }).then(
@@ -125,12 +125,10 @@ describe('MongoDB behind TLS', function () {
     } catch {
       leaveOut(this, 'no openssl', 'Install openssl.')
     }
-    const engine = await engineHere()
-    db = database(engine)
-    await migrateMongo({ url: db.url })
+    db = await preparedDatabase()
     const [key, cert] = await Promise.all(['ours.key', 'ours.pem'].map((name) => readFile(join(folder, name))))
     server = createServer({ key, cert }, (near) => {
-      const far = connect(firstHost(engine.url))
+      const far = connect(firstHost(db.url))
       for (const socket of [near, far]) {
         socket.on('error', () => undefined)
         socket.on('close', () => [near, far].map((each) => each.destroy()))

@@ -88,7 +88,7 @@ describe('a heartbeat', () => {
     expect(warnings.map((each) => /watching (.*?),/.exec(each)?.[1])).to.deep.equal(['a', 'b'])
   })
 
-  for (const type of ['RSPrimary', 'Standalone', 'Mongos'] as const) {
+  for (const type of ['RSPrimary', 'Standalone', 'Mongos', 'LoadBalancer'] as const) {
     it(`of a server that is not needed stays stuck while another one is a ${type}`, async () => {
       know({ a: type, b: 'RSSecondary' })
       emit('serverHeartbeatStarted', 'b')

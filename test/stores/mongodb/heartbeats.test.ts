@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { expect } from 'chai'
 import { MongoClient } from 'mongodb'
 import type { StoreEngine } from '../../../src/store.ts'
-import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.ts'
-import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
+import { openMongoStore } from '../../../src/stores/mongodb/index.ts'
+import { firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
 import { type TcpProxy, tcpProxy } from '../../support/tcp-proxy.ts'
-import { engineHere, needsEngine } from './support.ts'
+import { needsEngine, preparedDatabase } from './support.ts'
 
 /** What the race needs of the driver's own parts. */
 interface Inside {
@@ -40,10 +40,8 @@ describe('a driver that has stopped watching the database', function () {
   let early: boolean
 
   beforeEach(async () => {
-    const engine = await engineHere()
-    db = database(engine)
-    await migrateMongo({ url: db.url })
-    proxy = await tcpProxy(firstHost(engine.url))
+    db = await preparedDatabase()
+    proxy = await tcpProxy(firstHost(db.url))
     connects = []
     warnings = []
     MongoClient.prototype.connect = function (this: MongoClient) {

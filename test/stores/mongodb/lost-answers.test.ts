@@ -5,7 +5,7 @@ import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.
 import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
 import { type WireFaults, wireFaults } from '../../support/wire-faults.ts'
 import { wireReplicaSet } from '../../support/wire-replica-set.ts'
-import { engineHere, needsEngine } from './support.ts'
+import { engineHere, needsEngine, preparedDatabase } from './support.ts'
 
 const REUSE = { within: 60_000, times: 1 }
 
@@ -21,10 +21,8 @@ describe('a MongoDB whose answer was lost', function () {
   let store: StoreEngine
 
   beforeEach(async () => {
-    const engine = await engineHere()
-    db = database(engine)
-    await migrateMongo({ url: db.url })
-    faults = await wireFaults(firstHost(engine.url))
+    db = await preparedDatabase()
+    faults = await wireFaults(firstHost(db.url))
     store = await openMongoStore({ url: throughProxy(db.url, faults.port) })
     await store.put({ kind: 'A', id: 'x', payload: 'x' }, 'insert')
   })

@@ -1,9 +1,9 @@
 import { expect } from 'chai'
 import { isStoreUnavailable, type StoreEngine } from '../../../src/store.ts'
-import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.ts'
-import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
+import { openMongoStore } from '../../../src/stores/mongodb/index.ts'
+import { firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
 import { type TcpProxy, tcpProxy } from '../../support/tcp-proxy.ts'
-import { engineHere, needsEngine } from './support.ts'
+import { engineHere, needsEngine, preparedDatabase } from './support.ts'
 
 /** Milliseconds that a request may wait for a database that is away. */
 const PATIENCE = 3000
@@ -17,10 +17,8 @@ describe('a MongoDB that is away', function () {
   let store: StoreEngine
 
   beforeEach(async () => {
-    const engine = await engineHere()
-    db = database(engine)
-    await migrateMongo({ url: db.url })
-    proxy = await tcpProxy(firstHost(engine.url))
+    db = await preparedDatabase()
+    proxy = await tcpProxy(firstHost(db.url))
     store = await openMongoStore({ url: throughProxy(db.url, proxy.port) })
   })
   afterEach(async () => {

@@ -1,9 +1,9 @@
 import { expect } from 'chai'
 import { isStoreUnavailable, type StoreEngine } from '../../../src/store.ts'
-import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.ts'
-import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
+import { openMongoStore } from '../../../src/stores/mongodb/index.ts'
+import { firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
 import { type WireReplicaSet, wireReplicaSet } from '../../support/wire-replica-set.ts'
-import { engineHere, needsEngine } from './support.ts'
+import { needsEngine, preparedDatabase } from './support.ts'
 
 /** Of the driver's pool: all of them are busy when the connections break. */
 const CALLS = 45
@@ -24,10 +24,8 @@ describe('writes that a driver repeats', function () {
   let store: StoreEngine
 
   beforeEach(async () => {
-    const engine = await engineHere()
-    db = database(engine)
-    set = await wireReplicaSet(firstHost(engine.url))
-    await migrateMongo({ url: db.url })
+    db = await preparedDatabase()
+    set = await wireReplicaSet(firstHost(db.url))
     store = await openMongoStore({ url: throughProxy(db.url, set.port) })
   })
   afterEach(async () => {

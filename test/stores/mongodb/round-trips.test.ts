@@ -1,8 +1,7 @@
 import { expect } from 'chai'
-import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.ts'
+import { openMongoStore } from '../../../src/stores/mongodb/index.ts'
 import { costOfFlows, type Flow, observedMongo } from '../../support/flow-costs.ts'
-import { database } from '../../support/mongo.ts'
-import { engineHere, needsEngine } from './support.ts'
+import { engineHere, needsEngine, preparedDatabase } from './support.ts'
 
 describe('what is sent to a MongoDB', function () {
   this.timeout(30_000)
@@ -20,8 +19,7 @@ describe('what is sent to a MongoDB', function () {
   })
 
   it('is one command for all reads of one turn of the event loop, up to a hundred records', async () => {
-    const db = database(await engineHere())
-    await migrateMongo({ url: db.url })
+    const db = await preparedDatabase()
     const commands: string[] = []
     const store = await openMongoStore({ url: db.url, onCommand: (name) => commands.push(name) })
     try {

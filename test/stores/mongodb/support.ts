@@ -1,5 +1,6 @@
-/** What the suites of the MongoDB store share: whether this machine has an engine to run them on. */
-import { type Engine, sharedEngine } from '../../support/mongo.ts'
+/** What the suites of the MongoDB store share: whether this machine has an engine to run them on, and a database there. */
+import { migrateMongo } from '../../../src/stores/mongodb/index.ts'
+import { database, type Engine, sharedEngine, type TestDatabase } from '../../support/mongo.ts'
 import { leaveOutMongo } from '../../support/needs-mongo.ts'
 
 /** Leaves the surrounding suite out when no engine can be found. */
@@ -31,4 +32,11 @@ export async function engineHere(): Promise<Engine> {
   const engine = await sharedEngine()
   if (!engine) throw new Error('the suite has no needsEngine()')
   return engine
+}
+
+/** A database of its own, as `consulate migrate` prepares it. */
+export async function preparedDatabase(): Promise<TestDatabase> {
+  const db = database(await engineHere())
+  await migrateMongo({ url: db.url })
+  return db
 }

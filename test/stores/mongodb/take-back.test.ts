@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { BSON } from 'mongodb'
 import { isStoreUnavailable, type StoreEngine } from '../../../src/store.ts'
-import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.ts'
-import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
+import { openMongoStore } from '../../../src/stores/mongodb/index.ts'
+import { firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
 import { tcpProxy } from '../../support/tcp-proxy.ts'
 import { type WireFaults, wireFaults } from '../../support/wire-faults.ts'
-import { engineHere, needsEngine } from './support.ts'
+import { needsEngine, preparedDatabase } from './support.ts'
 
 const REUSE = { within: 60_000, times: 1 }
 
@@ -27,10 +27,8 @@ describe('a spending of which nobody learned', function () {
   let other: StoreEngine
 
   beforeEach(async () => {
-    const engine = await engineHere()
-    db = database(engine)
-    await migrateMongo({ url: db.url })
-    faults = await wireFaults(firstHost(engine.url))
+    db = await preparedDatabase()
+    faults = await wireFaults(firstHost(db.url))
     store = await openMongoStore({ url: throughProxy(db.url, faults.port) })
     other = await openMongoStore({ url: db.url })
     await other.put({ kind: 'A', id: 'x', payload: 'x' }, 'insert')

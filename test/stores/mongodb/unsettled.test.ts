@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { isStoreUnavailable, type StoreEngine } from '../../../src/store.ts'
-import { migrateMongo, openMongoStore } from '../../../src/stores/mongodb/index.ts'
-import { database, firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
+import { openMongoStore } from '../../../src/stores/mongodb/index.ts'
+import { firstHost, type TestDatabase, throughProxy } from '../../support/mongo.ts'
 import { type TcpProxy, tcpProxy } from '../../support/tcp-proxy.ts'
 import { type WireFaults, wireFaults } from '../../support/wire-faults.ts'
-import { engineHere, needsEngine } from './support.ts'
+import { needsEngine, preparedDatabase } from './support.ts'
 
 const REUSE = { within: 60_000, times: 1 }
 
@@ -24,10 +24,8 @@ describe('a process whose database was away', function () {
   let ahead: number
 
   beforeEach(async () => {
-    const engine = await engineHere()
-    db = database(engine)
-    await migrateMongo({ url: db.url })
-    faults = await wireFaults(firstHost(engine.url))
+    db = await preparedDatabase()
+    faults = await wireFaults(firstHost(db.url))
     proxy = await tcpProxy({ ...firstHost(db.url), port: faults.port })
     ahead = 0
     store = await openMongoStore({ url: throughProxy(db.url, proxy.port), now: () => Date.now() + ahead })
